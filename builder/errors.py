@@ -1,0 +1,99 @@
+"""What can go wrong for a user: what failed, why, and what to do next.
+
+Each kind has an exit code of its own, so that a script can tell "no disk left" from "a hash is wrong".
+Only ``__main__`` catches these; everybody else lets them pass.
+"""
+
+
+class BuildError(Exception):
+    """A failure the user can act on.
+
+    ``what`` failed, ``why`` it did, and what to ``do`` about it; each one a sentence or two.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, why: str, do: str) -> None:
+        super().__init__(what, why, do)
+        self.what, self.why, self.do = what, why, do
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  why: {self.why}\n  do:  {self.do}"
+
+
+class UnknownTarget(BuildError):
+    """A version or an architecture that this project does not build."""
+
+    exit_code = 3
+
+
+class BadPins(BuildError):
+    """``pins.toml`` or a policy file breaks its own rules."""
+
+    exit_code = 10
+
+
+class WrongHash(BuildError):
+    """Bytes from outside are not the pinned ones."""
+
+    exit_code = 11
+
+
+class Unobtainable(BuildError):
+    """No way led to an external file."""
+
+    exit_code = 12
+
+
+class UnsafeArchive(BuildError):
+    """An archive is damaged, or holds something that would leave its folder."""
+
+    exit_code = 13
+
+
+class PatchRejected(BuildError):
+    """A patch does not apply exactly."""
+
+    exit_code = 14
+
+
+class MissingTool(BuildError):
+    """The machine lacks a program that the build needs."""
+
+    exit_code = 15
+
+
+class StepFailed(BuildError):
+    """A command of a step ended with an error."""
+
+    exit_code = 16
+
+
+class NoSpace(BuildError):
+    """The disk is full."""
+
+    exit_code = 17
+
+
+class NotWritable(BuildError):
+    """The cache or ``dist/`` cannot be written."""
+
+    exit_code = 18
+
+
+class AuditFailed(BuildError):
+    """The product breaks rules of ``builder/policy/``."""
+
+    exit_code = 19
+
+
+class NotReproducible(BuildError):
+    """Two builds of the same pins differ."""
+
+    exit_code = 20
+
+
+class Interrupted(BuildError):
+    """Ctrl-C, or a request to terminate."""
+
+    exit_code = 130

@@ -1,0 +1,164 @@
+"""Reads ``pins.toml``, and refuses it if anything in it is not pinned."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from builder.errors import BadPins, UnknownTarget
+
+PINS_FILE = Path(__file__).with_name("pins.toml")
+SCHEMA = 1
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]*")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One file from outside, and the ways to it; at least one."""
+
+    file: str
+    """Name in the cache; the sha256 alone decides what it is."""
+    sha256: str
+    size: int
+    """Bytes."""
+    url: str = ""
+    """Upstream's, https."""
+    debian: str = ""
+    """``package=version`` of a Debian source package whose ``.orig`` archive this is."""
+    pypi: str = ""
+    """``name==version`` of a distribution one of whose wheels this is."""
+    machine: str = ""
+    """``uname -m`` of the only machines that this archive is for; empty: all."""
+
+
+@dataclass(frozen=True)
+class Consumed:
+    """The files of a source that a recipe reads."""
+
+    files: tuple[str, ...]
+    """Glob patterns below the source's top folder."""
+    sha256: str
+    """Over the sorted lines ``<sha256>  <path>`` of these files."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something from outside, in one or more forms."""
+
+    name: str
+    version: str
+    licence: str
+    """SPDX expression of the parts that are used."""
+    homepage: str
+    archives: tuple[Archive, ...]
+    licence_files: tuple[str, ...] = ()
+    """Paths in the source, shipped under ``share/licenses/``."""
+    consumed: Consumed | None = None
+    date: datetime | None = None
+
+    def for_machine(self, machine: str) -> tuple[Archive, ...]:
+        """The archives usable on a machine, by its ``uname -m``."""
+        return tuple(archive for archive in self.archives if archive.machine in ("", machine))
+
+
+@dataclass(frozen=True)
+class Pins:
+    """The whole file."""
+
+    sources: Mapping[str, Source]
+    pythons: Mapping[str, str]
+    """Series (``3.13``) → name of its source."""
+    default_python: str
+
+    def __getitem__(self, name: str) -> Source:
+        return self.sources[name]
+
+    def python(self, series: str) -> Source:
+        """The source of a CPython series; `UnknownTarget` if it is not pinned."""
+        if series not in self.pythons:
+            raise UnknownTarget(
+                f"There is no CPython {series!r} to build.",
+                f"{PINS_FILE.name} pins: {', '.join(self.pythons)}.",
+                f"Pass --python {self.default_python}.",
+            )
+        return self.sources[self.pythons[series]]
+
+
+def load_pins(path: Path = PINS_FILE) -> Pins:
+    """Reads and checks the file; `BadPins` lists everything that is wrong with it."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        problems = list(_problems(data))
+        if not problems:
+            return _pins(data)
+    except tomllib.TOMLDecodeError as error:
+        problems = [f"not TOML: {error}"]
+    except (KeyError, TypeError, AttributeError) as error:
+        problems = [f"missing or misplaced: {error}"]
+    raise BadPins(f"{path} does not pin everything.", "; ".join(problems) + ".", "Mend the entries named above.")
+
+
+def _problems(data: dict[str, Any]) -> Iterator[str]:
+    if data.get("schema") != SCHEMA:
+        yield f"schema is {data.get('schema')!r}, not {SCHEMA}"
+    for name, source in data["sources"].items():
+        yield from _source_problems(name, source)
+    series = {key: value for key, value in data["python"].items() if key != "default"}
+    if data["python"].get("default") not in series:
+        yield "python.default is not one of the series"
+    for key, name in series.items():
+        date = data["sources"].get(name, {}).get("date")
+        if name not in data["sources"]:
+            yield f"python {key}: no source {name!r}"
+        elif not isinstance(date, datetime) or date.tzinfo is None:  # without a zone it would be the machine's
+            yield f"{name} has no date with time and zone"
+
+
+def _source_problems(name: str, source: dict[str, Any]) -> Iterator[str]:
+    yield from (f"{name} has no {key}" for key in ("version", "licence", "homepage") if not source.get(key))
+    archives = source.get("archives", [])
+    if not archives:
+        yield f"{name} has no archive"
+    for archive in archives:
+        yield from (f"{name}: {problem}" for problem in _archive_problems(archive))
+    forms = {archive.get("sha256") for archive in archives if not archive.get("machine")}
+    consumed = source.get("consumed")
+    if len(forms) > 1 and not consumed:
+        yield f"{name} has several forms and no sha256 of the files consumed"
+    if consumed and not (consumed.get("files") and _SHA256.fullmatch(consumed.get("sha256", ""))):
+        yield f"{name}: consumed needs files and their sha256"
+
+
+def _archive_problems(archive: dict[str, Any]) -> Iterator[str]:
+    if not _FILE.fullmatch(str(archive.get("file", ""))):
+        yield f"bad file name {archive.get('file')!r}"
+    if not _SHA256.fullmatch(str(archive.get("sha256", ""))):
+        yield f"{archive.get('file')} has no sha256"
+    size = archive.get("size")
+    if not isinstance(size, int) or size <= 0:
+        yield f"{archive.get('file')} has no size"
+    if not any(archive.get(way) for way in ("url", "debian", "pypi")):
+        yield f"{archive.get('file')} has no way to it"
+    if archive.get("url") and not archive["url"].startswith("https://"):
+        yield f"{archive['url']} is not https"
+    for way, separator in (("debian", "="), ("pypi", "==")):
+        if archive.get(way) and separator not in archive[way]:
+            yield f"{archive[way]} names no version"
+
+
+def _pins(data: dict[str, Any]) -> Pins:
+    sources = {}
+    for name, entry in data["sources"].items():
+        fields = dict(entry)
+        fields["archives"] = tuple(Archive(**archive) for archive in fields["archives"])
+        fields["licence_files"] = tuple(fields.get("licence_files", ()))
+        if consumed := fields.get("consumed"):
+            fields["consumed"] = Consumed(tuple(consumed["files"]), consumed["sha256"])
+        sources[name] = Source(name=name, **fields)
+    series = {key: value for key, value in data["python"].items() if key != "default"}
+    return Pins(sources, series, data["python"]["default"])

@@ -1,0 +1,83 @@
+"""What is built: a CPython version for one of Lambda's architectures."""
+
+import platform
+from dataclasses import dataclass
+
+from builder.errors import UnknownTarget
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """How the field's tools call one architecture."""
+
+    lambda_name: str
+    """AWS Lambda's name, used in file names and by ``--arch``."""
+    machine: str
+    """What ``uname -m`` prints, and the first part of every triplet."""
+    baseline: str
+    """zig's ``-mcpu``: the oldest processor that the layer runs on."""
+
+
+CPUS = (
+    # Every x86_64 host of Lambda has AVX2 (v3), emulators on developers' machines often do not: v2 runs on both.
+    Cpu("x86_64", "x86_64", "x86_64_v2"),
+    # Graviton2, the oldest processor that Lambda offers for arm64, is a Neoverse N1.
+    Cpu("arm64", "aarch64", "neoverse_n1"),
+)
+
+BUILDABLE = ("x86_64",)
+"""Architectures whose layer is built and tested; the other one's recipes are not finished."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The product: everything that its bytes may depend on besides the pins."""
+
+    version: str
+    """Full CPython version, ``3.13.15``."""
+    cpu: Cpu
+    glibc: str = "2.26"
+    """Oldest glibc it runs on: that of Amazon Linux 2 (``provided.al2``)."""
+
+    @property
+    def series(self) -> str:
+        """``3.13`` of ``3.13.15``: what the folders and modules of CPython are named by."""
+        return self.version.rpartition(".")[0]
+
+    @property
+    def triplet(self) -> str:
+        """GNU triplet for configure's ``--host``."""
+        return f"{self.cpu.machine}-linux-gnu"
+
+    @property
+    def name(self) -> str:
+        """Stem of the files in ``dist/``."""
+        return f"cpython-{self.version}-{self.cpu.lambda_name}"
+
+    def __str__(self) -> str:
+        return f"{self.name} (glibc {self.glibc}, {self.cpu.baseline})"
+
+
+def make_target(version: str, arch: str) -> Target:
+    """The target for a pinned version and one of Lambda's architecture names; `UnknownTarget` if there is none."""
+    for cpu in CPUS:
+        if cpu.lambda_name == arch and arch in BUILDABLE:
+            return Target(version, cpu)
+    raise UnknownTarget(
+        f"There is no layer for architecture {arch!r}.",
+        f"This version builds: {', '.join(BUILDABLE)}.",
+        f"Pass --arch {BUILDABLE[0]}.",
+    )
+
+
+def this_machine() -> Cpu:
+    """The processor that the build itself runs on: it decides which compiler wheel is used, never what comes out."""
+    found = platform.machine()
+    for cpu in CPUS:
+        if found in (cpu.machine, cpu.lambda_name):
+            return cpu
+    raise UnknownTarget(
+        f"The build does not run on {found!r} machines.",
+        "The compiler wheel is pinned for x86_64 and aarch64 Linux.",
+        "Build on one of these, or in a container on one of these.",
+    )

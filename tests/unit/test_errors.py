@@ -1,0 +1,31 @@
+"""builder.errors: one exit code for each kind of failure."""
+
+from builder import errors
+from builder.errors import BuildError
+
+
+def kinds() -> list[type[BuildError]]:
+    return [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BuildError)]
+
+
+def test_every_kind_of_error_has_an_exit_code_of_its_own() -> None:
+    codes = [kind.exit_code for kind in kinds()]
+    assert len(codes) > 10
+    assert len(set(codes)) == len(codes)
+
+
+def test_no_exit_code_is_that_of_success_or_of_a_wrong_command_line() -> None:
+    assert not {kind.exit_code for kind in kinds()} & {0, 2}  # argparse exits with 2
+
+
+def test_an_error_says_what_failed_why_and_what_to_do() -> None:
+    error = BuildError("The cake burnt.", "The oven was at 300 °C.", "Bake at 180 °C.")
+    assert str(error).splitlines() == [
+        "The cake burnt.",
+        "  why: The oven was at 300 °C.",
+        "  do:  Bake at 180 °C.",
+    ]
+
+
+def test_every_kind_says_when_it_is_raised() -> None:
+    assert all(kind.__doc__ for kind in kinds())
