@@ -1,0 +1,150 @@
+"""CPython: one executable that holds every extension module and every library."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.errors import BadPins
+from builder.recipes import AUTOCONF, BUILD_TRIPLET, Recipe, make_out
+from builder.target import Target
+from builder.toolchain import COMPILER_FLAGS, INTERPRETER_FLAGS, LINKER_FLAGS, joined
+
+MODULES_FILE = Path(__file__).parent.parent / "policy" / "modules.toml"
+
+# configure's questions that take running a program, answered for Linux with glibc 2.26.
+ANSWERS = {
+    "ac_cv_file__dev_ptmx": "yes",
+    "ac_cv_file__dev_ptc": "no",
+    "ac_cv_aligned_required": "no",
+    "ac_cv_broken_mbstowcs": "no",
+    "ac_cv_broken_nice": "no",
+    "ac_cv_broken_poll": "no",
+    "ac_cv_broken_sem_getvalue": "no",
+    "ac_cv_buggy_getaddrinfo": "no",
+    "ac_cv_computed_gotos": "yes",
+    "ac_cv_have_chflags": "no",
+    "ac_cv_have_lchflags": "no",
+    "ac_cv_kpthread": "no",
+    "ac_cv_kthread": "no",
+    "ac_cv_posix_semaphores_enabled": "yes",
+    "ac_cv_pthread": "yes",
+    "ac_cv_pthread_is_default": "no",
+    "ac_cv_pthread_system_supported": "yes",
+    "ac_cv_rshift_extends_sign": "yes",
+    "ac_cv_working_tzset": "yes",
+    "ac_cv_x87_double_rounding": "no",
+}
+PROCESSOR_ANSWERS = {
+    # configure asks the second only after it has set up libmpdec by the answer: decimal would divide in plain C.
+    "x86_64": {"ac_cv_wchar_t_signed": "yes", "ac_cv_gcc_asm_for_x64": "yes"},
+    "aarch64": {"ac_cv_wchar_t_signed": "no", "ac_cv_gcc_asm_for_x64": "no"},
+}
+
+EXPORTS = """\
+/* What extension modules may link to. OpenSSL, SQLite and the others stay inside, so that a wheel which brings its own
+   copy finds its own. */
+{
+  global: Py*; _Py*;
+  local: *;
+};
+"""
+
+# configure's name of a library → our name of it, and what to link.
+LIBRARIES = {
+    "ZLIB": ("zlib", "-lz"),
+    "BZIP2": ("bzip2", "-lbz2"),
+    "LIBLZMA": ("xz", "-llzma"),
+    "LIBFFI": ("libffi", "-lffi"),
+    "LIBUUID": ("libuuid", "-luuid"),
+    "LIBSQLITE3": ("sqlite", "-lsqlite3 -lm"),
+}
+
+NEEDS = ("build_python", "openssl", *(name for name, _ in LIBRARIES.values()))
+
+OPTIONS = (
+    BUILD_TRIPLET,
+    "--prefix=/opt",
+    "--without-ensurepip",
+    "--without-static-libpython",  # libpython.a is half the link and nobody gets it
+    "--disable-test-modules",
+    "--enable-ipv6",
+    "--enable-loadable-sqlite-extensions",
+    "--with-computed-gotos",
+    "--with-openssl=../deps/openssl",
+    "--with-system-expat=no",  # the bundled copies are the ones CPython is tested with
+    "--with-system-libmpdec=no",
+    "--with-readline=no",
+)
+
+
+@dataclass(frozen=True)
+class Modules:
+    """Which of CPython's extension modules are in the interpreter, and why the others are not."""
+
+    present: tuple[str, ...]
+    absent: dict[str, str]
+    """Name → reason."""
+
+
+def read_modules() -> Modules:
+    """The list of ``policy/modules.toml``; `BadPins` if a module is in both halves or an absent one has no reason."""
+    data = tomllib.loads(MODULES_FILE.read_text(encoding="utf-8"))
+    modules = Modules(tuple(data["present"]), dict(data["absent"]))
+    both = set(modules.present) & set(modules.absent)
+    if both or not all(modules.absent.values()):
+        raise BadPins(
+            f"{MODULES_FILE.name} contradicts itself.",
+            f"In both lists: {sorted(both)}; every absent module needs a reason.",
+            "Mend the file.",
+        )
+    return modules
+
+
+def recipe(target: Target) -> Recipe:
+    series = target.series
+    answers = {
+        **ANSWERS,
+        **PROCESSOR_ANSWERS[target.cpu.machine],
+        **{f"py_cv_module_{name}": "n/a" for name in read_modules().absent},
+    }
+    libraries = {
+        variable: text
+        for prefix, (name, link) in LIBRARIES.items()
+        for variable, text in (
+            (f"{prefix}_CFLAGS", f"-I../deps/{name}/include"),
+            (f"{prefix}_LIBS", f"-L../deps/{name}/lib {link}"),
+        )
+    }
+    return Recipe(
+        source="cpython",
+        needs=NEEDS,
+        environment={
+            **AUTOCONF,
+            **libraries,
+            "LINKCC": "cc-link",
+            "MODULE_BUILDTYPE": "static",  # extension modules go into the executable
+            "OPT": "-DNDEBUG",
+            "CFLAGS": joined(COMPILER_FLAGS),
+            "CFLAGS_NODIST": joined(INTERPRETER_FLAGS),
+            "LDFLAGS": joined(LINKER_FLAGS),
+            "LINKFORSHARED": "-Wl,--export-dynamic -Wl,--version-script=../exports.map",
+        },
+        files={
+            "config.site": "".join(f"{question}={answer}\n" for question, answer in answers.items()),
+            "exports.map": EXPORTS,
+        },
+        commands=(
+            (
+                "./configure",
+                f"--host={target.triplet}",
+                f"--with-build-python=../deps/build_python/bin/python{series}",
+                *OPTIONS,
+            ),
+            ("make", "python", "pybuilddir.txt"),
+            make_out("bin", "lib"),
+            ("cp", "python", f"../out/bin/python{series}"),
+            ("cp", "-R", "Lib", f"../out/lib/python{series}"),
+            # The folder's name holds the platform; there is one such file.
+            ("sh", "-c", f"cp build/lib.*/_sysconfigdata_*.py ../out/lib/python{series}"),
+        ),
+    )

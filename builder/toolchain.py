@@ -1,0 +1,86 @@
+"""The compiler and the flags that all recipes share.
+
+The compiler is the ``ziglang`` wheel: one static binary with clang, LLD, and headers and link stubs for every glibc.
+Recipes never see it: they call ``cc``, ``ar`` and so on, which stand first on their PATH and are the scripts
+below. So no path of the machine gets into a Makefile, and with it into ``sysconfig`` or the binary.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.target import Cpu, Target
+
+LINK_SCRIPT = Path(__file__).with_name("cc-link.sh")
+
+MACHINE_GLIBC = "2.26"
+"""Oldest glibc that programs run by the build itself need: the same floor as the product's."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One word for the compiler or the linker, and why it is there."""
+
+    text: str
+    why: str
+
+
+COMPILER_FLAGS = (
+    Flag("-O3", "what the build systems expect to see; zig hands it to clang as -O2"),
+    Flag("-Xclang -O3", "so this one is what really selects -O3"),
+    Flag("-g0", "zig adds line tables by default; they hold paths and are stripped anyway"),
+    Flag("-fomit-frame-pointer", "zig keeps frame pointers by default; nothing on Lambda walks them"),
+    Flag("-ffunction-sections -fdata-sections", "lets the linker drop what nobody calls"),
+    Flag("-fstack-protector-strong", "audited: stack overflows abort"),
+    Flag("-D_FORTIFY_SOURCE=2", "audited: checked string and memory functions; level 3 needs glibc 2.34"),
+)
+
+LINKER_FLAGS = (
+    Flag("-Wl,-z,relro -Wl,-z,now", "audited: relocations are resolved at start and then read-only"),
+    Flag("-Wl,-z,noexecstack", "audited: hand-written assembly without a note must not make the stack executable"),
+    Flag("-Wl,--gc-sections", "drops what nobody calls"),
+    Flag("-Wl,--build-id=none", "the manifest's sha256 identifies the file"),
+    Flag("-s", "no symbol table: names of local functions are half of the file"),
+)
+
+# The place for profile-guided and link-time optimisation: flags that a recipe adds for the interpreter alone,
+# read from `profiles/`. Empty: the profile is not trained yet.
+INTERPRETER_FLAGS: tuple[Flag, ...] = ()
+
+WRAPPER_FLAGS = (
+    Flag("-fno-sanitize=undefined", "zig traps undefined behaviour when no -O is given: helper programs would abort"),
+    Flag("-Wno-date-time", "zig makes __DATE__ an error; SOURCE_DATE_EPOCH already pins it"),
+)
+
+
+def joined(flags: tuple[Flag, ...]) -> str:
+    """The flags as one string, for ``CFLAGS`` and the like."""
+    return " ".join(flag.text for flag in flags)
+
+
+def words(flags: tuple[Flag, ...]) -> tuple[str, ...]:
+    """The flags as arguments of a command."""
+    return tuple(joined(flags).split())
+
+
+def wrappers(target: Target, machine: Cpu) -> dict[str, str]:
+    """Scripts that call zig, by name.
+
+    ``cc`` compiles for the target. ``build-cc`` compiles for the machine the build runs on, for the few helper
+    programs that a build must run (SQLite's parser generator, the build-python); no byte of them ships. ``ZIG``
+    holds the compiler's path: each workshop sets it.
+    """
+    common = joined(WRAPPER_FLAGS)
+    for_target = f"-target {target.triplet}.{target.glibc} -mcpu={target.cpu.baseline}"
+    for_machine = f"-target {machine.machine}-linux-gnu.{MACHINE_GLIBC} -mcpu=baseline"
+    return {
+        "cc": _script(f'cc {for_target} {common} "$@"'),
+        "build-cc": _script(f'cc {for_machine} {common} "$@"'),
+        "ar": _script('ar "$@"'),
+        "ranlib": _script('ranlib "$@"'),
+        "ld": _script('ld.lld "$@"'),  # libtool insists on seeing one
+        "cc-link": LINK_SCRIPT.read_text(encoding="utf-8"),
+    }
+
+
+def _script(arguments: str) -> str:
+    return f'#!/bin/sh\nexec "$ZIG" {arguments}\n'

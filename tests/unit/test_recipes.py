@@ -1,0 +1,221 @@
+"""builder.recipes: pure data that holds nothing of the machine."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from builder.errors import BadPins
+from builder.pins import load_pins
+from builder.plan import RECIPES
+from builder.recipes import (
+    AUTOCONF,
+    BUILD_TRIPLET,
+    MAKE_LIBRARY,
+    Recipe,
+    build_python,
+    cpython,
+    library,
+    libuuid,
+    make_out,
+)
+from builder.target import CPUS, Target
+from builder.toolchain import COMPILER_FLAGS, words
+from builder.workshop import FIXED_ENVIRONMENT
+from builder.workshop.host import TOOLS
+
+TARGETS = [Target("3.13.15", cpu) for cpu in CPUS]
+ALL = [(name, make(target)) for target in TARGETS for name, make in RECIPES.items()]
+IDS = [f"{name}-{target.cpu.lambda_name}" for target in TARGETS for name in RECIPES]
+each_recipe = pytest.mark.parametrize(("name", "recipe"), ALL, ids=IDS)
+
+PREFIX = "/opt"
+"""Where Lambda unpacks layers: the one absolute path that a recipe may know."""
+TARGETS_FOLDERS = tuple(libuuid.PATHS.values())
+"""Where libuuid looks for its clock's state on the system that it runs on."""
+_ABSOLUTE = re.compile(r"(?:^|[=:\s'\"]|-[ILB])(/[A-Za-z][^\s'\"]*)")
+_OWN = ("cc", "build-cc", "ar", "ranlib", "ld")
+
+
+def texts(recipe: Recipe) -> Iterator[str]:
+    """Everything in a recipe that a command, a compiler or a configure script reads."""
+    for command in recipe.commands:
+        yield from command
+    yield from recipe.environment.values()
+    yield from recipe.files.values()
+
+
+@each_recipe
+def test_a_recipe_is_the_same_whenever_it_is_asked_for(name: str, recipe: Recipe) -> None:
+    assert recipe in [RECIPES[name](target) for target in TARGETS]
+
+
+@each_recipe
+def test_a_recipe_is_data_of_strings(name: str, recipe: Recipe) -> None:
+    assert recipe.commands
+    for command in recipe.commands:
+        assert isinstance(command, tuple)
+        assert all(type(word) is str for word in command)
+    for mapping in (recipe.environment, recipe.files):
+        assert all(type(word) is str for pair in mapping.items() for word in pair)
+
+
+@each_recipe
+def test_no_recipe_holds_an_absolute_path_but_the_layers(name: str, recipe: Recipe) -> None:
+    known = (PREFIX, *(TARGETS_FOLDERS if name == "libuuid" else ()))
+    found = {path for text in texts(recipe) for path in _ABSOLUTE.findall(text)}
+    assert {path for path in found if not any(PurePosixPath(path).is_relative_to(folder) for folder in known)} == set()
+
+
+@each_recipe
+def test_no_recipe_holds_a_path_of_the_machine_that_plans(name: str, recipe: Recipe) -> None:
+    here = (str(Path(__file__).parents[2]), str(Path.home()))
+    assert not [text for text in texts(recipe) for path in here if len(path) > 1 and path in text]
+
+
+@each_recipe
+def test_files_are_written_inside_the_room(name: str, recipe: Recipe) -> None:
+    for place in recipe.files:
+        assert not PurePosixPath(place).is_absolute()
+        assert ".." not in PurePosixPath(place).parts
+
+
+@each_recipe
+def test_no_path_leads_out_of_the_room(name: str, recipe: Recipe) -> None:
+    for text in texts(recipe):
+        assert "../.." not in text
+        for place in re.findall(r"(?<![\w.])\.\./([\w.]+)", text):
+            assert place in {"deps", "out", "config.site", *recipe.files}
+
+
+@each_recipe
+def test_every_program_is_the_sources_own_or_on_the_list(name: str, recipe: Recipe) -> None:
+    for command in recipe.commands:
+        assert command[0].startswith("./") or command[0] in {*TOOLS, *_OWN}
+
+
+@each_recipe
+def test_what_a_recipe_reads_of_others_it_needs(name: str, recipe: Recipe) -> None:
+    read = {place for text in texts(recipe) for place in re.findall(r"\.\./deps/([\w-]+)", text)}
+    assert read == set(recipe.needs)
+
+
+@each_recipe
+def test_what_a_recipe_needs_comes_before_it(name: str, recipe: Recipe) -> None:
+    order = list(RECIPES)
+    assert all(order.index(need) < order.index(name) for need in recipe.needs)
+
+
+@each_recipe
+def test_every_source_is_pinned_with_a_licence_to_ship(name: str, recipe: Recipe) -> None:
+    assert load_pins()[recipe.source].licence_files
+
+
+@each_recipe
+def test_a_recipe_does_not_undo_the_fixed_environment(name: str, recipe: Recipe) -> None:
+    assert not recipe.environment.keys() & {*FIXED_ENVIRONMENT, "PATH", "HOME", "TMPDIR", "MAKEFLAGS", "ZIG"}
+
+
+@each_recipe
+def test_whatever_ships_is_compiled_with_the_shared_flags(name: str, recipe: Recipe) -> None:
+    everything = " ".join(texts(recipe))
+    missing = [flag for flag in words(COMPILER_FLAGS) if f" {flag}" not in everything and name != "build_python"]
+    assert missing == []
+
+
+@each_recipe
+def test_every_configure_believes_in_a_cross_build(name: str, recipe: Recipe) -> None:
+    for command in recipe.commands:
+        if command[0] == "./configure" and name != "build_python":  # which is for this machine
+            assert BUILD_TRIPLET in command
+            assert [word for word in command if word.startswith("--host=")] not in (
+                [],
+                ["--host=x86_64-build-linux-gnu"],
+            )
+
+
+def test_the_build_triplet_is_no_machines_own() -> None:
+    assert BUILD_TRIPLET.removeprefix("--build=") not in {target.triplet for target in TARGETS}
+
+
+def test_tools_that_configure_would_look_up_are_named_without_a_path() -> None:
+    assert not [value for value in AUTOCONF.values() if "/" in value]
+
+
+def test_folders_are_made_in_out() -> None:
+    assert make_out("lib", "include/x") == ("mkdir", "-p", "../out/lib", "../out/include/x")
+
+
+def test_a_library_is_compiled_by_its_makefile(tmp_path: Path) -> None:
+    """With the machine's make, and stand-ins for compiler and archiver that write down how they were called."""
+    for folder in ("src/deep", "out/lib", "bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    for tool in ("cc", "ar"):
+        script = tmp_path / "bin" / tool
+        script.write_text(f'#!/bin/sh\necho {tool} "$@"\n', encoding="utf-8")
+        script.chmod(0o755)
+    for source in ("one.c", "deep/two.S"):
+        (tmp_path / "src" / source).touch()
+    ((name, text),) = library("thing", ("one.c", "deep/two.S"), ("-O3", "-Ix")).items()
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
+    done = subprocess.run(
+        (*MAKE_LIBRARY, "--silent"), cwd=tmp_path / "src", env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "cc -O3 -Ix -c one.c -o one.o",
+        "cc -O3 -Ix -c deep/two.S -o deep/two.o",
+        "ar rcs ../out/lib/libthing.a one.o deep/two.o",
+    ]
+
+
+def test_no_module_is_both_present_and_absent() -> None:
+    modules = cpython.read_modules()
+    assert not set(modules.present) & set(modules.absent)
+
+
+def test_no_module_is_listed_twice() -> None:
+    present = cpython.read_modules().present
+    assert len(set(present)) == len(present)
+
+
+def test_every_absent_module_has_a_reason() -> None:
+    absent = cpython.read_modules().absent
+    assert {"_tkinter", "_curses", "readline", "_gdbm", "_dbm"} <= absent.keys()
+    assert all(len(why) > 4 for why in absent.values())
+
+
+def test_the_modules_that_functions_rely_on_are_present() -> None:
+    wanted = (
+        *("_uuid", "_ssl", "_hashlib", "_sqlite3", "_ctypes", "_lzma", "_bz2", "zlib", "_decimal", "pyexpat"),
+        *("_multiprocessing", "_posixshmem", "_zoneinfo", "_asyncio"),
+    )
+    assert set(wanted) <= set(cpython.read_modules().present)
+
+
+def test_the_build_python_leaves_out_modules_of_the_list_only() -> None:
+    assert set(build_python.UNUSED) <= set(cpython.read_modules().present)
+
+
+def test_absent_modules_are_switched_off_in_configures_answers() -> None:
+    for target in TARGETS:
+        answers = cpython.recipe(target).files["config.site"].splitlines()
+        assert {f"py_cv_module_{name}=n/a" for name in cpython.read_modules().absent} <= set(answers)
+        assert not [name for name in cpython.read_modules().present if f"py_cv_module_{name}=n/a" in answers]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['present = ["a"]\n[absent]\na = "a reason"\n', 'present = ["a"]\n[absent]\nb = ""\n'],
+    ids=["in both lists", "no reason"],
+)
+def test_a_list_of_modules_that_contradicts_itself_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    path = tmp_path / "modules.toml"
+    path.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(cpython, "MODULES_FILE", path)
+    with pytest.raises(BadPins, match="contradicts itself"):
+        cpython.read_modules()

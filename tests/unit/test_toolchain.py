@@ -1,0 +1,80 @@
+"""builder.toolchain: the compiler's scripts and the shared flags."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from builder.target import CPUS, Target, make_target
+from builder.toolchain import (
+    COMPILER_FLAGS,
+    INTERPRETER_FLAGS,
+    LINKER_FLAGS,
+    WRAPPER_FLAGS,
+    Flag,
+    joined,
+    words,
+    wrappers,
+)
+
+X86_64, ARM64 = CPUS
+
+
+def arguments(folder: Path, script: str, *given: str) -> list[str]:
+    """What zig would be called with, by a stand-in for it that prints each argument on a line."""
+    zig, wrapper = folder / "zig", folder / "wrapper"
+    zig.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
+    wrapper.write_text(script, encoding="utf-8")
+    zig.chmod(0o755)
+    wrapper.chmod(0o755)
+    done = subprocess.run((wrapper, *given), env={"ZIG": str(zig)}, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    "flag", [*COMPILER_FLAGS, *LINKER_FLAGS, *INTERPRETER_FLAGS, *WRAPPER_FLAGS], ids=lambda f: f.text
+)
+def test_every_flag_has_a_reason(flag: Flag) -> None:
+    assert flag.text.startswith("-")
+    assert len(flag.why.split()) >= 3
+
+
+def test_no_flag_holds_a_path_of_the_machine() -> None:
+    assert "/" not in joined((*COMPILER_FLAGS, *LINKER_FLAGS, *INTERPRETER_FLAGS, *WRAPPER_FLAGS))
+
+
+def test_no_flag_lets_the_machine_decide_what_comes_out() -> None:
+    assert not [word for word in words((*COMPILER_FLAGS, *LINKER_FLAGS)) if "native" in word]
+
+
+def test_flags_of_two_words_come_apart_as_arguments() -> None:
+    assert words((Flag("-Xclang -O3", "a reason"), Flag("-s", "a reason"))) == ("-Xclang", "-O3", "-s")
+
+
+def test_cc_compiles_for_the_target_and_passes_its_arguments_on_unharmed(tmp_path: Path) -> None:
+    script = wrappers(make_target("3.13.15", "x86_64"), X86_64)["cc"]
+    called = arguments(tmp_path, script, "-c", "a file.c", '-DNAME="x y"', "$HOME", "")
+    assert called[:4] == ["cc", "-target", "x86_64-linux-gnu.2.26", "-mcpu=x86_64_v2"]
+    assert called[-5:] == ["-c", "a file.c", '-DNAME="x y"', "$HOME", ""]
+
+
+def test_build_cc_compiles_for_the_machine_whatever_the_target_is(tmp_path: Path) -> None:
+    scripts = {wrappers(Target("3.13.15", cpu), X86_64)["build-cc"] for cpu in CPUS}
+    assert len(scripts) == 1
+    assert arguments(tmp_path, scripts.pop())[:4] == ["cc", "-target", "x86_64-linux-gnu.2.26", "-mcpu=baseline"]
+
+
+def test_cc_is_the_same_whatever_machine_builds() -> None:
+    target = make_target("3.13.15", "x86_64")
+    assert wrappers(target, X86_64)["cc"] == wrappers(target, ARM64)["cc"]
+
+
+@pytest.mark.parametrize(("name", "tool"), [("ar", "ar"), ("ranlib", "ranlib"), ("ld", "ld.lld")])
+def test_the_other_tools_are_zigs_too(tmp_path: Path, name: str, tool: str) -> None:
+    script = wrappers(make_target("3.13.15", "x86_64"), X86_64)[name]
+    assert arguments(tmp_path, script, "rcs", "lib x.a") == [tool, "rcs", "lib x.a"]
+
+
+def test_scripts_find_the_compiler_in_the_environment_alone() -> None:
+    for script in wrappers(make_target("3.13.15", "x86_64"), X86_64).values():
+        assert script.startswith('#!/bin/sh\nexec "$ZIG" ')
