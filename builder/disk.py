@@ -1,0 +1,39 @@
+"""What a disk can refuse, in words that say what to do."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from builder.errors import BuildError, NoSpace, NotWritable
+
+
+@contextmanager
+def complaints_about(folder: Path) -> Iterator[None]:
+    """Turns the system's "disk full" and "read-only" into errors that say what to do."""
+    try:
+        yield
+    except BuildError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise no_space(folder) from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR):
+            raise NotWritable(
+                f"{error.filename or folder} cannot be written.",
+                f"{os.strerror(error.errno)}.",
+                "Set STATIC_PYTHON_CACHE to a folder that you may write to.",
+            ) from error
+        raise
+
+
+def no_space(folder: Path) -> NoSpace:
+    """The error for a full disk."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return NoSpace(
+        f"There is no space left for {folder}.",
+        f"{shutil.disk_usage(existing).free / 1e6:.0f} MB are free.",
+        "Free some, or set STATIC_PYTHON_CACHE to a folder on a larger disk; a build takes about 4 GB.",
+    )

@@ -1,0 +1,218 @@
+"""Pins + target → steps, each with a content key. Pure: what is on the disk comes in as `Materials`."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from builder.pins import Archive, Pins, Source
+from builder.recipes import Recipe, build_python, bzip2, cpython, libffi, libuuid, openssl, sqlite, xz, zlib
+from builder.target import Cpu, Target
+from builder.toolchain import wrappers
+from builder.workshop import FIXED_ENVIRONMENT
+
+ROOT = Path(__file__).parent.parent
+
+RECIPES: Mapping[str, Callable[[Target], Recipe]] = {
+    "zlib": zlib.recipe,
+    "bzip2": bzip2.recipe,
+    "xz": xz.recipe,
+    "libffi": libffi.recipe,
+    "libuuid": libuuid.recipe,
+    "sqlite": sqlite.recipe,
+    "openssl": openssl.recipe,
+    "build_python": build_python.recipe,
+    "cpython": cpython.recipe,
+}
+"""In the order of building."""
+
+# The parts of the builder whose code decides what two steps leave. A recipe's code does not count: its data does.
+PREFIX_CODE = (
+    *("builder/assemble.py", "builder/relocate.py", "builder/trim.py", "builder/bytecode.py"),
+    "builder/policy/lean.toml",
+)
+LAYER_CODE = (
+    *("builder/pack.py", "builder/layer.py", "builder/deterministic_zip.py", "builder/audit.py", "builder/manifest.py"),
+    *("builder/pins.toml", "builder/toolchain.py"),  # the manifest quotes them
+    *("builder/policy/elf.toml", "builder/policy/content.toml", "builder/policy/modules.toml"),
+)
+
+Stdlib = Literal["lean", "full"]
+
+
+@dataclass(frozen=True)
+class Unpack:
+    """Lays out an archive as it is."""
+
+    source: Source
+    archives: tuple[Archive, ...]
+
+
+@dataclass(frozen=True)
+class Compile:
+    """Carries out a recipe."""
+
+    recipe: Recipe
+    source: Source
+    patches: tuple[Path, ...]
+    wrappers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Assemble:
+    """Makes the prefix that ships out of CPython's: relocates, trims, compiles to bytecode."""
+
+    target: Target
+    stdlib: Stdlib
+    tzdata: Source
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Makes the zip and its manifest out of the prefix and ``runtime/``."""
+
+    target: Target
+    name: str
+    """Stem of the files in ``dist/``."""
+    pins: Pins
+    patches: Mapping[str, Mapping[str, str]]
+    """Source → path and sha256 of each of its patches."""
+    linked: tuple[str, ...]
+    """Sources that are inside the interpreter."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One piece of work whose result can be kept."""
+
+    name: str
+    work: Unpack | Compile | Assemble | Pack
+    inputs: tuple["Step", ...]
+    ingredients: Mapping[str, str]
+    """Everything that the result depends on: what it is → its sha256 or its text."""
+
+    @cached_property
+    def key(self) -> str:
+        """sha256 over the ingredients: two steps with one key give the same bytes."""
+        return _sha256(json.dumps(self.ingredients, sort_keys=True))
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What a plan needs to know of the repository's files: their sha256, by path from its root."""
+
+    sha256: Mapping[str, str]
+
+    def below(self, folder: str) -> dict[str, str]:
+        """The files below a folder, sorted."""
+        return {path: digest for path, digest in sorted(self.sha256.items()) if path.startswith(f"{folder}/")}
+
+
+def read_materials(root: Path = ROOT) -> Materials:
+    """Hashes the files that steps may depend on."""
+    paths = [path for folder in ("patches", "runtime") for path in sorted((root / folder).rglob("*"))]
+    paths += [root / name for name in (*PREFIX_CODE, *LAYER_CODE)]
+    kept = (path for path in paths if path.is_file() and path.suffix != ".pyc")
+    return Materials({path.relative_to(root).as_posix(): _sha256(path.read_bytes()) for path in kept})
+
+
+def make_plan(
+    pins: Pins, target: Target, machine: Cpu, materials: Materials, stdlib: Stdlib, tools: Mapping[str, str]
+) -> tuple[Step, ...]:
+    """The steps to the layer, in an order in which each one's inputs come first; the layer is the last.
+
+    ``tools`` are our own tools that leave their mark in the zip, by name and version (the compressor).
+    """
+    steps: dict[str, Step] = {}
+    compiler = pins["ziglang"]
+    wheel = compiler.for_machine(machine.machine)
+    steps["toolchain"] = Step("toolchain", Unpack(compiler, wheel), (), _archive_ingredients(compiler, wheel))
+    for name, make_recipe in RECIPES.items():
+        recipe = make_recipe(target)
+        source = pins[recipe.source]
+        inputs = (steps["toolchain"], *(steps[need] for need in recipe.needs))
+        used = _used_wrappers(recipe, wrappers(target, machine))
+        patches = _patches(source, materials)
+        ingredients = {
+            **_archive_ingredients(source, source.archives),
+            **patches,
+            **_input_ingredients(inputs),
+            **{f"recipe's {field.name}": _sha256(repr(getattr(recipe, field.name))) for field in fields(recipe)},
+            "wrappers": _sha256(repr(used)),
+            "environment": _sha256(repr((FIXED_ENVIRONMENT, epoch(pins, target)))),
+        }
+        work = Compile(recipe, source, tuple(ROOT / patch for patch in patches), used)
+        steps[name] = Step(_qualified(name, target, machine), work, inputs, ingredients)
+    steps["prefix"] = Step(
+        f"prefix-{target.cpu.lambda_name}-{stdlib}",
+        Assemble(target, stdlib, pins["tzdata"]),
+        inputs := tuple(steps.values()),
+        {
+            **_archive_ingredients(pins["tzdata"], pins["tzdata"].archives),
+            **_input_ingredients(inputs),
+            **{path: materials.sha256[path] for path in PREFIX_CODE},
+            "stdlib": stdlib,
+        },
+    )
+    linked = tuple(RECIPES[name](target).source for name in RECIPES if name != "build_python")
+    steps["layer"] = Step(
+        f"layer-{target.cpu.lambda_name}-{stdlib}",
+        Pack(
+            target,
+            target.name if stdlib == "lean" else f"{target.name}-{stdlib}",
+            pins,
+            {source: found for source in linked if (found := _patches(pins[source], materials))},
+            linked,
+        ),
+        inputs := (steps["prefix"], steps["build_python"]),
+        {
+            **_input_ingredients(inputs),
+            **materials.below("runtime"),
+            **{path: materials.sha256[path] for path in LAYER_CODE},
+            **tools,
+        },
+    )
+    return tuple(steps.values())
+
+
+def _patches(source: Source, materials: Materials) -> dict[str, str]:
+    """Path → sha256 of a source's patches, in the order of applying; they are kept by series, ``openssl-3.5``."""
+    return materials.below(f"patches/{source.name}-{source.version.rpartition('.')[0]}")
+
+
+def epoch(pins: Pins, target: Target) -> int:
+    """SOURCE_DATE_EPOCH of a build, in seconds: the moment CPython's sources were released."""
+    date = pins.python(target.series).date
+    assert date is not None, "the loader refuses a CPython without a date"
+    return int(date.timestamp())
+
+
+def _qualified(name: str, target: Target, machine: Cpu) -> str:
+    """A step's name in the store: apart for each processor, so that one's results do not explain the other's."""
+    return f"{name}-{machine.lambda_name if name == 'build_python' else target.cpu.lambda_name}"
+
+
+def _used_wrappers(recipe: Recipe, scripts: Mapping[str, str]) -> dict[str, str]:
+    """Only the scripts that a recipe mentions: the build-python must not depend on the target's processor."""
+    mentioned = set(re.split(r"[^\w-]+", repr(recipe)))
+    return {name: text for name, text in scripts.items() if name in mentioned}
+
+
+def _archive_ingredients(source: Source, archives: Iterable[Archive]) -> dict[str, str]:
+    """Any form of a source leads to the same result, so all of them are ingredients, whichever is at hand."""
+    return {
+        f"source {source.name}": _sha256("".join(sorted(archive.sha256 for archive in archives))),
+        f"licences of {source.name}": _sha256(repr(source.licence_files)),
+    }
+
+
+def _input_ingredients(inputs: Iterable[Step]) -> dict[str, str]:
+    return {f"input {step.name}": step.key for step in inputs}
+
+
+def _sha256(data: str | bytes) -> str:
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
