@@ -1,0 +1,63 @@
+"""CPython's files → the prefix that ships: one interpreter, its standard library as bytecode, the licences."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from builder import bytecode
+from builder.plan import Assemble
+from builder.relocate import relocate
+from builder.trim import read_omissions, trim
+from builder.unpack import unpack
+from builder.workshop import Room
+
+PREFIX = "/opt"
+"""Where Lambda unpacks a layer."""
+
+PLACEHOLDER = "Every extension module is inside the interpreter; getpath wants this folder to exist.\n"
+
+
+def assemble(task: Assemble, room: Room, work: Path, inputs: Mapping[str, Path], wheel: Path) -> None:
+    """Makes ``out/`` of the results of all earlier steps and the tzdata wheel."""
+    out, series = work / "out", task.target.series
+    library = out / "lib" / f"python{series}"
+    shutil.copytree(inputs["cpython"] / "lib", out / "lib")
+    _lay_interpreter(inputs["cpython"], out, series)
+    _lay_licences(inputs, out)
+    _lay_time_zones(wheel, work, library)
+    trim(library, read_omissions())
+    relocate(library)
+    write_bytecode(
+        room, inputs["build_python"], f"out/lib/python{series}", f"lib/python{series}", series, task.stdlib == "full"
+    )
+    for folder in ("lib-dynload", "site-packages"):
+        (library / folder).mkdir(exist_ok=True)
+    (library / "lib-dynload" / "README.txt").write_text(PLACEHOLDER, encoding="utf-8")
+
+
+def write_bytecode(room: Room, python: Path, tree: str, name: str, series: str, keep_sources: bool) -> None:
+    """Compiles a tree of the room, in a fresh process of the build-python; ``name`` is its place below /opt."""
+    room.put(python, "deps/build_python")
+    room.put(Path(bytecode.__file__), "tmp/bytecode.py")
+    keep = "keep" if keep_sources else "drop"
+    interpreter = f"deps/build_python/bin/python{series}"
+    room.run((interpreter, "-SP", "tmp/bytecode.py", tree, f"{PREFIX}/{name}", keep), {}, cwd=".")
+
+
+def _lay_interpreter(cpython: Path, out: Path, series: str) -> None:
+    (out / "bin").mkdir()
+    shutil.copy(cpython / "bin" / f"python{series}", out / "bin")
+    for alias in ("python3", "python"):
+        (out / "bin" / alias).symlink_to(f"python{series}")
+
+
+def _lay_licences(inputs: Mapping[str, Path], out: Path) -> None:
+    for result in inputs.values():
+        if (result / "licenses").is_dir():
+            shutil.copytree(result / "licenses", out / "share" / "licenses", dirs_exist_ok=True)
+
+
+def _lay_time_zones(wheel: Path, work: Path, library: Path) -> None:
+    """Lays the tzdata package beside the standard library: found with and without ``site``, and after a user's own."""
+    unpack(wheel, work / "tzdata")
+    shutil.copytree(work / "tzdata", library, dirs_exist_ok=True)

@@ -1,0 +1,42 @@
+"""Writes a tree's bytecode. Run by the build-python, in a process of its own: ``bytecode.py TREE NAME KEEP``.
+
+The zip gives every file one date, so bytecode that is checked against its source's time would be stale at every start:
+these are unchecked hash-based pycs (PEP 552). marshal marks objects that somebody else holds too, so its output
+depends on what the process did before: a fresh process, a fixed order and few imports make it the same every time.
+"""
+
+import _imp
+import sys
+from importlib import _bootstrap_external
+from os import makedirs, path, remove, walk
+
+
+def write_bytecode(tree: str, name: str, keep_sources: bool) -> int:
+    """Compiles every ``.py`` below ``tree`` and returns how many there were.
+
+    Code objects say that they came from below ``name``. Without their sources, pycs stand where these stood, as the
+    import system wants it; with them, in ``__pycache__``.
+    """
+    sources = sorted(
+        path.join(folder, file) for folder, _, files in walk(tree) for file in files if file.endswith(".py")
+    )
+    for source in sources:
+        with open(source, "rb") as file:
+            text = file.read()
+        code = compile(text, name + source[len(tree) :], "exec", dont_inherit=True, optimize=0)
+        source_hash = _imp.source_hash(_bootstrap_external._RAW_MAGIC_NUMBER, text)  # type: ignore[attr-defined]
+        target = source + "c"
+        if keep_sources:
+            folder, stem = path.split(source)
+            makedirs(path.join(folder, "__pycache__"), exist_ok=True)
+            target = path.join(folder, "__pycache__", f"{stem[:-3]}.{sys.implementation.cache_tag}.pyc")
+        pyc = _bootstrap_external._code_to_hash_pyc(code, source_hash, False)  # type: ignore[attr-defined]
+        with open(target, "wb") as compiled:
+            compiled.write(pyc)
+        if not keep_sources:
+            remove(source)
+    return len(sources)
+
+
+if __name__ == "__main__":
+    print(write_bytecode(sys.argv[1], sys.argv[2], sys.argv[3] == "keep"))

@@ -1,0 +1,51 @@
+"""The prefix and this repository's runtime/ → the zip and its manifest."""
+
+import getpass
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from builder.assemble import write_bytecode
+from builder.audit import audit, check_size
+from builder.deterministic_zip import write_zip
+from builder.layer import gather, lay_runtime
+from builder.manifest import make_manifest
+from builder.plan import Pack
+from builder.workshop import Room
+
+
+def compressor_version() -> str:
+    """Version of the ``deflate`` distribution: it decides bytes of the zip."""
+    return version("deflate")
+
+
+def pack(task: Pack, room: Room, work: Path, inputs: Mapping[str, Path], cache: Path) -> None:
+    """Makes ``out/<name>.zip`` and ``out/<name>.manifest.json``; nothing that fails the audit is written."""
+    target, name = task.target, task.name
+    lay_runtime(work / "runtime")
+    write_bytecode(room, inputs["build_python"], "runtime", "runtime", target.series, keep_sources=True)
+    tree = gather(inputs["prefix"], work / "runtime", task.linked)
+    elves = audit(tree.entries, target, traces_of_this_machine(cache))
+    written = write_zip(tree.entries, work / "out" / f"{name}.zip")
+    check_size(written.size)
+    manifest = make_manifest(
+        name=name,
+        target=target,
+        pins=task.pins,
+        patches=task.patches,
+        written=written,
+        origins=tree.origins,
+        elves=elves,
+        compressor=compressor_version(),
+    )
+    (work / "out" / f"{name}.manifest.json").write_text(manifest, encoding="utf-8")
+
+
+def traces_of_this_machine(cache: Path) -> tuple[str, ...]:
+    """What would give away where a layer was built: folders, and user and host in the forms that tools write.
+
+    A bare user name is no trace: `root` or `build` stand in the standard library for other reasons.
+    """
+    user, host = getpass.getuser(), platform.node()
+    return (str(cache), str(Path(__file__).parent.parent), f"/home/{user}/", f"{user}@{host}", f"@{host}.")
