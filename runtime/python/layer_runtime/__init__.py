@@ -1,0 +1,16 @@
+"""The runtime loop: events from Lambda's Runtime API to the function's handler, and its results back.
+
+The modules, in the order in which an event meets them:
+
+- ``main``: the start: exec wrapper, environment, ``sys.path``.
+- ``handler``: the handler's name → the callable.
+- ``connection``: HTTP/1.1 over one socket. ``api``: the Runtime API's calls.
+- ``loop``: event → handler → answer.
+- ``payload``: event and result as JSON. ``context``: the handler's second argument.
+- ``errors``: what went wrong, as the Runtime API and the log want it.
+
+What start-up imports is paid for at every cold start: built-in and frozen modules only. That is why there are no
+dataclasses here, and why annotations that need ``typing`` are strings.
+"""
+
+VERSION = "0.1.0"

@@ -1,0 +1,119 @@
+"""The start: from what Lambda hands over to a handler that waits for its first event."""
+
+import builtins
+import os
+import sys
+
+from layer_runtime.api import ApiError, RuntimeApi
+from layer_runtime.errors import ErrorReport, write_log
+from layer_runtime.handler import find_handler
+from layer_runtime.loop import serve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
+WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+WRAPPED = "_LAYER_EXEC_WRAPPED"
+"""Says that this process came out of the wrapper, whose own variable stays for those who look at it."""
+
+CANNOT_EXECUTE = 126
+NOT_FOUND = 127
+"""A shell's exit codes, which the managed runtime's start script gives."""
+
+
+def main(prefix: str, arguments: list[str]) -> int:
+    """Serves the function until the process ends; an exit code if it cannot.
+
+    ``prefix`` is the folder of the layer, without a slash at its end.
+    """
+    if arguments:
+        os.environ["_HANDLER"] = arguments[0]
+    if code := _enter_wrapper(len(arguments)):
+        return code
+    endpoint = os.environ.get("AWS_LAMBDA_RUNTIME_API")
+    if not endpoint:
+        write_log("AWS_LAMBDA_RUNTIME_API is not set: bootstrap runs inside Lambda, or under its emulator.\n")
+        return 1
+    os.environ.setdefault("AWS_EXECUTION_ENV", f"AWS_Lambda_{PYTHON}")
+    _prepare_imports(prefix, os.environ.get("LAMBDA_TASK_ROOT", "/var/task"))
+    try:
+        return _load_and_serve(RuntimeApi(endpoint))
+    except ApiError as error:
+        write_log(f"[ERROR] Runtime API: {error}\n")
+        return 1
+
+
+def _load_and_serve(api: RuntimeApi) -> int:
+    try:
+        handler = find_handler(os.environ.get("_HANDLER", ""))
+    except BaseException as exception:  # Whatever stops the function from loading, the platform is told.
+        report = ErrorReport(exception)
+        write_log(report.to_text())
+        api.fail_init(report)
+        return 1
+    serve(api, handler)
+
+
+def _enter_wrapper(argument_count: int) -> int:
+    """Becomes the exec wrapper if there is one, or gives the exit code for one that cannot be executed.
+
+    The wrapper gets the command line that runs this again, with no handler behind it: wrappers put options before
+    its last word, or another name in ``_HANDLER``.
+    """
+    wrapper = os.environ.get(WRAPPER)
+    wrapped = os.environ.pop(WRAPPED, None)
+    if not wrapper or wrapped == wrapper:
+        return 0
+    from signal import SIG_DFL, SIGPIPE, signal
+
+    os.environ[WRAPPED] = wrapper
+    signal(SIGPIPE, SIG_DFL)  # Python ignores it, and exec would hand that on.
+    command = [sys.executable, *sys.orig_argv[1 : len(sys.orig_argv) - argument_count]]
+    try:
+        os.execv(wrapper, [wrapper, *command])
+    except FileNotFoundError:
+        write_log(f"{WRAPPER}: {wrapper}: does not exist\n")
+        return NOT_FOUND
+    except OSError as error:
+        write_log(f"{WRAPPER}: {wrapper}: is not an executable: {error.strerror}\n")
+        return CANNOT_EXECUTE
+
+
+def _prepare_imports(prefix: str, task_root: str) -> None:
+    """Makes the function's folder the working directory, and puts it and the layers' on ``sys.path``.
+
+    Behind them stays what the interpreter found: ``PYTHONPATH``, then the standard library.
+    """
+    try:
+        os.chdir(task_root)
+    except OSError:
+        pass  # The handler's module will be missing, and that error names it.
+    folders = [task_root, f"{prefix}/python/lib/{PYTHON}/site-packages", f"{prefix}/python"]
+    sys.path[:] = [*folders, *(folder for folder in sys.path if folder not in folders)]
+    # The names that site would have given to everybody.
+    vars(builtins).update(exit=sys.exit, quit=sys.exit)
+    _run_site_hooks(folders)
+
+
+def _run_site_hooks(folders: "Sequence[str]") -> None:
+    """Runs what ``site`` runs at a start, where there is something: ``.pth`` files, and PYTHONPATH's sitecustomize."""
+    with_pth = [folder for folder in folders if any(name.endswith(".pth") for name in _names_in(folder))]
+    python_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    customized = any(name.startswith("sitecustomize") for folder in python_path if folder for name in _names_in(folder))
+    if not with_pth and not customized:
+        return
+    import site
+
+    for folder in with_pth:
+        site.addsitedir(folder)
+    if customized:
+        site.execsitecustomize()
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
