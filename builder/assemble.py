@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from builder import bytecode
+from builder.pins import Source
 from builder.plan import Assemble
 from builder.relocate import relocate
 from builder.trim import read_omissions, trim
@@ -23,8 +24,10 @@ def assemble(task: Assemble, room: Room, work: Path, inputs: Mapping[str, Path],
     library = out / "lib" / f"python{series}"
     shutil.copytree(inputs["cpython"] / "lib", out / "lib")
     _lay_interpreter(inputs["cpython"], out, series)
-    _lay_licences(inputs, out)
-    _lay_time_zones(wheel, work, library)
+    for result in inputs.values():
+        if (result / "licenses").is_dir():
+            shutil.copytree(result / "licenses", out / "share" / "licenses", dirs_exist_ok=True)
+    _lay_time_zones(task.tzdata, wheel, work, library)
     trim(library, read_omissions())
     relocate(library)
     write_bytecode(
@@ -51,13 +54,16 @@ def _lay_interpreter(cpython: Path, out: Path, series: str) -> None:
         (out / "bin" / alias).symlink_to(f"python{series}")
 
 
-def _lay_licences(inputs: Mapping[str, Path], out: Path) -> None:
-    for result in inputs.values():
-        if (result / "licenses").is_dir():
-            shutil.copytree(result / "licenses", out / "share" / "licenses", dirs_exist_ok=True)
+def lay_licences(source: Source, tree: Path, destination: Path) -> None:
+    """Copies a source's licences to ``licenses/<source>/`` below a folder."""
+    folder = destination / "licenses" / source.name
+    folder.mkdir(parents=True)
+    for path in source.licence_files:
+        shutil.copyfile(tree / path, folder / Path(path).name)
 
 
-def _lay_time_zones(wheel: Path, work: Path, library: Path) -> None:
+def _lay_time_zones(source: Source, wheel: Path, work: Path, library: Path) -> None:
     """Lays the tzdata package beside the standard library: found with and without ``site``, and after a user's own."""
     unpack(wheel, work / "tzdata")
+    lay_licences(source, work / "tzdata", work / "out" / "share")
     shutil.copytree(work / "tzdata", library, dirs_exist_ok=True)

@@ -1,6 +1,5 @@
 """Carries out a plan: each step once, in a room of the workshop, its result into the store."""
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from builder.assemble import assemble
+from builder.assemble import assemble, lay_licences
 from builder.errors import PatchRejected, StepFailed
 from builder.fetch import fetch
 from builder.fetch.report import Report
@@ -104,10 +103,7 @@ def _compile(task: Compile, work: Path, log: Path, site: Site, inputs: Mapping[s
     for command in recipe.commands:
         room.run(command, recipe.environment)
     check_consumed(source, work / "src")
-    licences = work / "out" / "licenses" / source.name
-    licences.mkdir(parents=True)
-    for path in source.licence_files:
-        shutil.copyfile(work / "src" / path, licences / Path(path).name)
+    lay_licences(source, work / "src", work / "out")
 
 
 def _apply(patch: Path, room: Room) -> None:

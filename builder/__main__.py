@@ -1,0 +1,109 @@
+"""The command line: parses, calls, and renders errors. The only place that ends the process."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import platformdirs
+
+from builder import DISTRIBUTION
+from builder.build import Site, carry_out
+from builder.console import Terminal
+from builder.deliver import deliver
+from builder.errors import BuildError, Interrupted
+from builder.pack import compressor_version
+from builder.pins import load_pins
+from builder.plan import Step, epoch, make_plan, read_materials
+from builder.reproduce import reproduce
+from builder.store import Store
+from builder.target import make_target, this_machine
+from builder.workshop.host import Host
+
+ROOT = Path(__file__).parent.parent
+CACHE_VARIABLE = "STATIC_PYTHON_CACHE"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    terminal = Terminal()
+    try:
+        options.command(options, terminal)
+    except KeyboardInterrupt:
+        return _complain(
+            terminal,
+            Interrupted("The build was stopped.", "Somebody asked for it.", "Run it again: it goes on where it was."),
+        )
+    except BuildError as error:
+        return _complain(terminal, error)
+    return 0
+
+
+def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
+    """From pins to dist/."""
+    pins = load_pins()
+    target = make_target(pins.python(options.python or pins.default_python).version, options.arch)
+    steps = make_plan(pins, target, this_machine(), read_materials(), options.stdlib, {"deflate": compressor_version()})
+    cache = cache_folder()
+    store = Store(cache)
+    if options.plan:
+        _print_plan(steps, store)
+        return
+    workshop = Host(cache, store.result(steps[0]), epoch(pins, target), options.jobs)
+    result = carry_out(steps, Site(cache, store, workshop, terminal))
+    for path in deliver(result, options.output):
+        print(path)
+
+
+def _print_plan(steps: tuple[Step, ...], store: Store) -> None:
+    for step in steps:
+        reasons = store.reasons(step)
+        print(f"{'run ' if reasons else 'done'}  {step.key[:12]}  {step.name}")
+        for reason in reasons:
+            print(f"      {'':12}  - {reason}")
+
+
+def cache_folder() -> Path:
+    """The folder of store and downloads."""
+    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir(DISTRIBUTION)).absolute()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="builder", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    build = commands.add_parser("build-layer", help="build the layer into dist/")
+    build.add_argument("--python", metavar="X.Y", help="CPython series (default: the newest pinned)")
+    build.add_argument("--arch", default="x86_64", help="Lambda's name of the architecture (default: x86_64)")
+    build.add_argument("--stdlib", choices=("lean", "full"), default="lean", help="full: with the .py sources")
+    build.add_argument("--plan", action="store_true", help="print the steps and why each has to run; build nothing")
+    build.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once (default: all cores)")
+    build.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
+    build.set_defaults(command=build_layer)
+
+    again = commands.add_parser("reproduce", help="build twice, the second time under other circumstances, and compare")
+    again.add_argument("--without", action="append", default=[], metavar="WHAT", help="leave out a variation")
+    again.set_defaults(
+        command=lambda options, terminal: reproduce(tuple(options.without), cache_folder() / "downloads", terminal)
+    )
+    return parser
+
+
+def _complain(terminal: Terminal, error: BuildError) -> int:
+    terminal.stop()
+    print(f"error: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def _interrupt(_: int, __: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""Builds twice from nothing, the second time under other circumstances, and compares the bytes.
+
+Both builds begin with an empty store and an empty compiler cache: zig would otherwise hand the second one the first
+one's objects, and hide what differs.
+"""
+
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from builder.errors import MissingTool, NotReproducible, StepFailed
+
+ROOT = Path(__file__).parent.parent
+
+LATER = "+400d"
+HOST = "elsewhere.example"
+LIBFAKETIME = "faketime/libfaketime.so.1"
+
+
+class Report(Protocol):
+    def note(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Variation:
+    """One circumstance of the second build that differs from the first's."""
+
+    name: str
+    what: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    """For the builder."""
+    setup: str = ""
+    """Shell commands in namespaces of our own; ``$cache`` is the cache folder, the others are scratch."""
+    teardown: str = ""
+    wrapper: tuple[str, ...] = ()
+    """Words before the builder's command."""
+    tools: Mapping[str, str] = field(default_factory=dict)
+    """Program it takes → Debian package that has it."""
+
+
+VARIATIONS = (
+    Variation("locale", "LANG, LC_ALL", {"LANG": "tr_TR.UTF-8", "LC_ALL": "C.UTF-8", "LANGUAGE": "tr"}),
+    Variation("timezone", "TZ", {"TZ": "Pacific/Kiritimati"}),
+    Variation("user", "HOME and the user's name", {"HOME": "/nonexistent", "USER": "mallory", "LOGNAME": "mallory"}),
+    Variation("umask", "umask 077", setup="umask 077"),
+    Variation("jobs", "three processes at once", options=("--jobs=3",)),
+    Variation("hostname", HOST, setup=f"hostname {HOST}", tools={"hostname": "hostname"}),
+    Variation(
+        "randomness", "no address space randomisation", wrapper=("setarch", "-R"), tools={"setarch": "util-linux"}
+    ),
+    Variation(
+        "readdir",
+        "folders list their entries in reverse",
+        setup='disorderfs --quiet --multi-user=no --reverse-dirents=yes "$disk" "$cache"',
+        teardown='cd /; umount "$cache"',
+        tools={"disorderfs": "disorderfs"},
+    ),
+    Variation(
+        "clock",
+        f"the date is {LATER}, for every dynamically linked program",
+        # Through /etc of the namespace, because the workshop lets no variable of the caller through to a command.
+        setup=f"""
+cp -a /etc/. "$etc"; echo "$libfaketime" > "$etc/ld.so.preload"; echo "{LATER}" > "$etc/faketimerc"
+mount --bind "$etc" /etc""",
+        tools={"faketime": "faketime"},
+    ),
+)
+
+
+def reproduce(without: tuple[str, ...], downloads: Path, report: Report) -> None:
+    """Builds twice and compares every file; ``downloads`` is where archives that are here already may be taken from.
+
+    Raises:
+        MissingTool: a variation needs a program that this machine lacks.
+        NotReproducible: the results differ; diffoscope's report is in the error.
+    """
+    chosen = [variation for variation in VARIATIONS if variation.name not in without]
+    _check_tools(chosen)
+    with tempfile.TemporaryDirectory(prefix="reproduce-") as scratch:
+        first, second = Path(scratch, "first"), Path(scratch, "second", "and", "deeper-than-the-other")
+        sources = [str(downloads), *filter(None, [os.environ.get("STATIC_PYTHON_SOURCES")])]
+        report.note("first build: as the machine is")
+        _build(_command(first), first, sources, {}, umask=0o022)
+        report.note("second build: another folder; PATH backwards; " + "; ".join(v.what for v in chosen))
+        environment = {name: value for variation in chosen for name, value in variation.environment.items()}
+        backwards = {"PATH": os.pathsep.join(reversed(os.environ["PATH"].split(os.pathsep)))}
+        sources = [str(first / "cache" / "downloads")]
+        _build(_varied_command(second, chosen), second, sources, backwards | environment)
+        _compare(first / "dist", second / "dist", report)
+
+
+def _command(place: Path) -> tuple[str, ...]:
+    return (sys.executable, "-m", "builder", "build-layer", f"--output={place / 'dist'}")
+
+
+def _varied_command(place: Path, chosen: list[Variation]) -> tuple[str, ...]:
+    """The builder's command inside namespaces of its own, in which mounts and host name can be changed."""
+    words = (
+        *(word for variation in chosen for word in variation.wrapper),
+        *_command(place),
+        *(option for variation in chosen for option in variation.options),
+    )
+    parts = {
+        "cache": place / "cache",
+        "disk": place / "disk",
+        "etc": place / "etc",
+        "libfaketime": next(Path("/usr/lib").glob(f"*/{LIBFAKETIME}"), LIBFAKETIME),
+    }
+    script = "\n".join(
+        (
+            "set -eu",
+            *(f"{name}={shlex.quote(str(path))}" for name, path in parts.items()),
+            'mkdir -p "$disk" "$etc"',
+            *(variation.setup for variation in chosen),
+            f"code=0; {shlex.join(words)} || code=$?",
+            *(variation.teardown for variation in chosen),
+            "exit $code",
+        )
+    )
+    rootless = () if os.geteuid() == 0 else ("--map-root-user",)
+    return ("unshare", "--mount", "--uts", *rootless, "sh", "-c", script)
+
+
+def _build(
+    command: tuple[str, ...], place: Path, sources: list[str], environment: Mapping[str, str], umask: int = -1
+) -> None:
+    (place / "cache").mkdir(parents=True)
+    variables = {
+        **os.environ,
+        **environment,
+        "STATIC_PYTHON_CACHE": str(place / "cache"),
+        "STATIC_PYTHON_SOURCES": os.pathsep.join(sources),
+    }
+    done = subprocess.run(command, cwd=ROOT, env=variables, umask=umask, check=False)
+    if done.returncode:
+        raise StepFailed("One of the two builds failed.", "Its own error stands above.", "Mend that first.")
+
+
+def _compare(first: Path, second: Path, report: Report) -> None:
+    names = sorted({path.name for folder in (first, second) for path in folder.iterdir()})
+    differing = [name for name in names if _sha256(first / name) != _sha256(second / name)]
+    for name in names:
+        report.note(f"{_sha256(first / name)}  {name}{'  DIFFERS' if name in differing else ''}")
+    if differing:
+        name = next((name for name in differing if name.endswith(".zip")), differing[0])
+        raise NotReproducible(
+            f"The two builds differ in {', '.join(differing)}.",
+            _diffoscope(first / name, second / name),
+            "Find the step that differs: leave variations out with --without until the builds agree.",
+        )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "missing"
+
+
+def _diffoscope(first: Path, second: Path) -> str:
+    if shutil.which("diffoscope") is None:
+        return "Install diffoscope to see how (Debian: diffoscope-minimal)."
+    command = ("diffoscope", "--max-report-size=20000", str(first), str(second))
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def _check_tools(chosen: list[Variation]) -> None:
+    needed = {"unshare": "util-linux", **{tool: package for v in chosen for tool, package in v.tools.items()}}
+    missing = [tool for tool in needed if shutil.which(tool) is None]
+    if missing:
+        affected = [variation.name for variation in chosen if set(variation.tools) & set(missing)]
+        raise MissingTool(
+            "Not everything that the second build should vary can be varied here.",
+            f"Not found: {', '.join(missing)}.",
+            f"apt-get install {' '.join(sorted({needed[tool] for tool in missing}))}\n"
+            f"       or leave out: {' '.join(f'--without={name}' for name in affected)}",
+        )

@@ -1,0 +1,62 @@
+"""What a person can ask for. No logic: each session installs its locked requirements and runs one command."""
+
+import hashlib
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["lint", "tests"]
+nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "virtualenv"  # it has pip, by which wheels are fetched
+
+
+def install(session: nox.Session, name: str) -> None:
+    """Installs ``requirements/<name>.txt``, unless exactly that is what the environment holds already."""
+    locked = Path("requirements", f"{name}.txt")
+    digest = hashlib.sha256(locked.read_bytes()).hexdigest()
+    stamp = Path(session.virtualenv.location, "requirements.sha256")
+    if not stamp.exists() or stamp.read_text() != digest:
+        session.install("--quiet", "--require-hashes", "--requirement", str(locked))
+        stamp.write_text(digest)
+
+
+@nox.session
+def build_layer(session: nox.Session) -> None:
+    """Build the layer: dist/cpython-<version>-<arch>.zip and its manifest. `-- --plan` shows what would be done."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "build-layer", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Build the layer if need be, and test it, the builder and the runtime loop. `-- tests/unit` for a part."""
+    install(session, "tests")
+    session.run("python", "-m", "builder", "build-layer")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types."""
+    install(session, "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+
+
+@nox.session
+def reproduce(session: nox.Session) -> None:
+    """Build twice from nothing, the second time under other circumstances, and compare the bytes."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "reproduce", *session.posargs)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Write requirements/*.txt anew from requirements/*.in, with hashes, for Python 3.11 and newer."""
+    install(session, "lock")
+    for source in sorted(Path("requirements").glob("*.in")):
+        locked = str(source.with_suffix(".txt"))
+        command = ("uv", "pip", "compile", "--universal", "--python-version=3.11", "--generate-hashes", "--no-header")
+        session.run(*command, "--quiet", f"--output-file={locked}", *session.posargs, str(source))

@@ -1,0 +1,19 @@
+"""Questions to the product."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.product import Layer
+
+
+@pytest.fixture
+def evaluate(layer: Layer) -> Callable[[str], Any]:
+    """Runs code that prints JSON, and gives what it printed."""
+
+    def run(code: str) -> Any:
+        return json.loads(layer.run("-c", code))
+
+    return run

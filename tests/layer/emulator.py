@@ -1,0 +1,107 @@
+"""AWS's Runtime Interface Emulator, the real program, around the layer at /opt."""
+
+import contextlib
+import json
+import os
+import platform
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from builder.__main__ import cache_folder
+from builder.fetch import fetch
+from builder.pins import load_pins
+from tests.product import Layer
+
+_START = 60.0
+"""Seconds that the emulator may take to open its port: a safety net, not a measurement."""
+
+
+class _Quiet:
+    def note(self, text: str) -> None: ...
+
+    def transfer(self, name: str, size: int) -> Any:
+        return contextlib.nullcontext(lambda have: None)
+
+
+def emulator(folder: Path) -> Path:
+    """The pinned emulator for this machine, out of the wheel that it ships in."""
+    source = load_pins()["emulator"]
+    wheel = fetch(source, source.archives, cache_folder(), _Quiet())
+    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    with zipfile.ZipFile(wheel) as bundle:
+        path = folder / "aws-lambda-rie"
+        path.write_bytes(bundle.read(f"samcli/local/rapid/aws-lambda-rie-{machine}"))
+    path.chmod(0o755)
+    return path
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function that runs under the emulator."""
+
+    port: int
+    log: Path
+
+    def invoke(self, event: bytes) -> bytes:
+        """Sends an event as the platform's front end would, and gives the answer's body."""
+        url = f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations"
+        request = urllib.request.Request(url, event)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=60) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            return bytes(error.read())
+
+    def invoke_json(self, event: Any) -> Any:
+        return json.loads(self.invoke(json.dumps(event).encode()))
+
+
+@contextlib.contextmanager
+def running(layer: Layer, program: Path, task: Path, handler: str) -> Iterator[Function]:
+    """Runs a handler of the code in ``task``, which stands at /var/task."""
+    front, back = _free_port(), _free_port()
+    log = task.parent / "log"
+    # A /var of its own: the machine's may have no task/, and gets none.
+    setup = f"mount -t tmpfs none /mnt; mkdir /mnt/task; mount --bind {task} /mnt/task; mount --rbind /mnt /var"
+    command = layer.at_opt(
+        str(program),
+        f"--runtime-interface-emulator-address=127.0.0.1:{front}",
+        f"--runtime-api-address=127.0.0.1:{back}",
+        "/opt/bootstrap",
+        handler,
+        setup=setup,
+    )
+    environment = {"PATH": os.environ["PATH"], "LAMBDA_TASK_ROOT": "/var/task", "AWS_LAMBDA_FUNCTION_NAME": "function"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+        try:
+            _wait_for(front, process, log)
+            yield Function(front, log)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _START
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"the emulator left:\n{log.read_text(encoding='utf-8')}"
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"the emulator did not open its port:\n{log.read_text(encoding='utf-8')}")

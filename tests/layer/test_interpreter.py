@@ -1,0 +1,119 @@
+"""The interpreter, unzipped into a folder that is not /opt, and at /opt."""
+
+import json
+import platform
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builder.recipes.cpython import read_modules
+from tests.product import ROOT, TARGET, Layer
+
+Evaluate = Callable[[str], Any]
+
+
+def test_bin_holds_exactly_the_interpreter_and_its_names(layer: Layer) -> None:
+    assert sorted(path.name for path in (layer.root / "bin").iterdir()) == ["python", "python3", "python3.13"]
+
+
+@pytest.mark.parametrize("alias", ["python", "python3", "python3.13"])
+def test_every_name_runs(layer: Layer, alias: str) -> None:
+    done = subprocess.run([layer.root / "bin" / alias, "-V"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"Python {TARGET.version}\n"
+
+
+def test_the_interpreter_finds_itself_anywhere_and_warns_of_nothing(layer: Layer) -> None:
+    code = "import json, sys; print(json.dumps([sys.prefix, sys.exec_prefix, sys.path]))"
+    command = (layer.python, "-c", code)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={}, cwd="/")
+    prefix, exec_prefix, path = json.loads(done.stdout)
+    assert done.stderr == ""
+    assert (prefix, exec_prefix) == (str(layer.root), str(layer.root))
+    assert path == [
+        "",
+        *(f"{layer.root}/lib/{name}" for name in ("python313.zip", "python3.13", "python3.13/lib-dynload")),
+        f"{layer.root}/lib/python3.13/site-packages",
+    ]
+
+
+def test_at_opt_the_interpreter_is_at_opt(layer: Layer) -> None:
+    assert layer.run_at_opt("-c", "import sys; print(sys.prefix, sys.executable)") == "/opt /opt/bin/python3.13\n"
+
+
+def test_every_listed_module_is_built_in(layer: Layer) -> None:
+    modules = read_modules().present
+    code = (
+        "import importlib, json, sys\n"
+        f"for name in {modules!r}: importlib.import_module(name)\n"
+        "print(json.dumps(sorted(sys.builtin_module_names)))"
+    )
+    built_in = json.loads(layer.run("-c", code))
+    assert sorted(built_in) == sorted(modules)
+
+
+@pytest.mark.parametrize("name", sorted(read_modules().absent))
+def test_what_is_listed_as_absent_is_absent(layer: Layer, name: str) -> None:
+    layer.run("-c", f"try: import {name}\nexcept ModuleNotFoundError: pass\nelse: raise SystemExit('{name} is there')")
+
+
+def test_every_module_of_the_library_imports(layer: Layer) -> None:
+    code = """
+import importlib, pkgutil, sys, warnings
+warnings.simplefilter("ignore")
+skipped = {"antigravity", "this"}  # a browser, a poem
+failed = {}
+library = sys.prefix + "/lib/python3.13"
+for module in pkgutil.walk_packages([library], onerror=lambda name: None):
+    name = module.name
+    if name in skipped or "__main__" in name or not module.module_finder.path.startswith(library):
+        continue
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        failed[name] = repr(error)
+print(failed)
+"""
+    assert layer.run("-c", code).splitlines()[-1] == "{}"
+
+
+def test_sys_version_tells_the_release_and_the_compiler_and_nothing_of_the_machine(evaluate: Evaluate) -> None:
+    version = evaluate("import json, sys; print(json.dumps(sys.version))")
+    assert version == f"{TARGET.version} (main, Aug  5 2026, 12:25:00) [Clang 22.1.8 ]"
+
+
+def test_sysconfig_carries_nothing_of_the_build(layer: Layer) -> None:
+    code = "import json, sysconfig; print(json.dumps(sysconfig.get_config_vars()))"
+    variables = json.loads(layer.run("-c", code, env={"HOME": "/elsewhere"}))
+    assert len(variables) > 500
+    traces = (str(ROOT), str(Path.home()), f"@{platform.node()}", "/deps/", "/src/", "zig", "-Xclang", "cc-link")
+    for name, value in variables.items():
+        text = str(value).replace(str(layer.root), "")
+        assert not [trace for trace in traces if trace in text], f"{name} = {value}"
+
+
+def test_sysconfig_tells_what_installers_ask(evaluate: Evaluate) -> None:
+    code = """
+import json, sysconfig
+names = ["EXT_SUFFIX", "SOABI", "MULTIARCH", "VERSION", "Py_GIL_DISABLED", "Py_DEBUG", "SIZEOF_VOID_P"]
+print(json.dumps([sysconfig.get_platform(), sysconfig.get_config_vars(*names)]))
+"""
+    found_platform, values = evaluate(code)
+    assert found_platform == "linux-x86_64"
+    soabi = "cpython-313-x86_64-linux-gnu"
+    assert values == [f".{soabi}.so", soabi, "x86_64-linux-gnu", "3.13", 0, 0, 8]
+
+
+def test_paths_in_bytecode_are_those_of_lambda(layer: Layer) -> None:
+    assert (
+        layer.run("-c", "import json; print(json.dumps.__code__.co_filename)")
+        == "/opt/lib/python3.13/json/__init__.py\n"
+    )
+
+
+def test_nothing_is_written_beside_the_library(layer: Layer) -> None:
+    before = sorted(path for path in layer.root.rglob("*"))
+    layer.run("-c", "import asyncio, email, sqlite3, xml.etree.ElementTree")
+    assert sorted(path for path in layer.root.rglob("*")) == before

@@ -1,0 +1,107 @@
+"""The zip and its manifest account for each other, byte by byte."""
+
+import hashlib
+import json
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.product import ROOT
+
+
+@pytest.fixture(scope="module")
+def infos(layer_zip: Path) -> list[zipfile.ZipInfo]:
+    with zipfile.ZipFile(layer_zip) as bundle:
+        assert bundle.testzip() is None
+        return bundle.infolist()
+
+
+def test_the_manifest_follows_the_published_schema(manifest: dict[str, Any]) -> None:
+    schema = json.loads((ROOT / "builder" / "manifest.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(manifest, schema, cls=jsonschema.Draft202012Validator)
+
+
+def test_the_manifest_names_this_very_zip(layer_zip: Path, manifest: dict[str, Any]) -> None:
+    content = layer_zip.read_bytes()
+    assert manifest["zip"]["file"] == layer_zip.name
+    assert manifest["zip"]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert manifest["zip"]["size"] == len(content)
+
+
+def test_checksums_cover_the_zip_and_the_manifest(layer_zip: Path) -> None:
+    lines = (layer_zip.parent / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    for name in (layer_zip.name, f"{layer_zip.stem}.manifest.json"):
+        assert sums[name] == hashlib.sha256((layer_zip.parent / name).read_bytes()).hexdigest()
+
+
+def test_every_entry_of_the_zip_is_in_the_manifest_and_the_other_way_round(
+    layer_zip: Path, manifest: dict[str, Any], infos: list[zipfile.ZipInfo]
+) -> None:
+    with zipfile.ZipFile(layer_zip) as bundle:
+        found = [
+            {
+                "path": info.filename,
+                "mode": f"{info.external_attr >> 16 & 0o777:04o}",
+                "size": info.file_size,
+                "compressed": info.compress_size,
+                "sha256": hashlib.sha256(bundle.read(info)).hexdigest(),
+            }
+            for info in infos
+        ]
+    assert found == [{key: value for key, value in entry.items() if key != "origin"} for entry in manifest["entries"]]
+
+
+def test_every_entry_has_an_origin_that_the_manifest_describes(manifest: dict[str, Any]) -> None:
+    known = {source["name"] for source in manifest["sources"]} | {"runtime"}
+    origins = {origin for entry in manifest["entries"] for origin in entry["origin"]}
+    assert origins == known
+
+
+def test_every_source_ships_its_licence(manifest: dict[str, Any]) -> None:
+    paths = [entry["path"] for entry in manifest["entries"]]
+    for source in manifest["sources"]:
+        assert any(path.startswith(f"share/licenses/{source['name']}/") for path in paths), source["name"]
+
+
+def test_entries_are_sorted_and_carry_one_date_and_nothing_extra(infos: list[zipfile.ZipInfo]) -> None:
+    names = [info.filename.encode() for info in infos]
+    assert names == sorted(names)
+    assert {info.date_time for info in infos} == {(1980, 1, 1, 0, 0, 0)}
+    assert {(info.extra, info.comment, info.create_system) for info in infos} == {(b"", b"", 3)}
+
+
+def test_local_headers_carry_no_extra_fields_either(layer_zip: Path, infos: list[zipfile.ZipInfo]) -> None:
+    content = layer_zip.read_bytes()
+    for info in infos:
+        name_size, extra_size = struct.unpack_from("<HH", content, info.header_offset + 26)
+        assert (name_size, extra_size) == (len(info.filename.encode()), 0)
+
+
+def test_bootstrap_is_at_the_root_and_executable(infos: list[zipfile.ZipInfo]) -> None:
+    modes = {info.filename: info.external_attr >> 16 & 0o777 for info in infos}
+    assert modes["bootstrap"] == 0o755
+    assert modes["bin/python3.13"] == 0o755
+    assert set(modes.values()) == {0o755, 0o644, 0o777}
+
+
+def test_the_sizes_keep_their_budget(manifest: dict[str, Any]) -> None:
+    assert manifest["zip"]["size"] <= 14_000_000
+    assert manifest["zip"]["unzipped_size"] <= 45_000_000
+
+
+def test_the_lean_library_ships_bytecode_alone(infos: list[zipfile.ZipInfo]) -> None:
+    library = [info.filename for info in infos if info.filename.startswith("lib/")]
+    assert not [name for name in library if name.endswith(".py")]
+    assert len([name for name in library if name.endswith(".pyc")]) > 500
+
+
+def test_bytecode_is_never_checked_against_a_date(layer_zip: Path, infos: list[zipfile.ZipInfo]) -> None:
+    with zipfile.ZipFile(layer_zip) as bundle:
+        flags = {bundle.read(info)[4:8] for info in infos if info.filename.endswith(".pyc")}
+    assert flags == {b"\1\0\0\0"}  # PEP 552: hash-based, not checked

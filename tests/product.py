@@ -1,0 +1,60 @@
+"""The built product, unzipped where Lambda would not and where it would."""
+
+import os
+import stat
+import subprocess
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from builder.pins import load_pins
+from builder.target import make_target
+
+ROOT = Path(__file__).parent.parent
+TARGET = make_target(load_pins().python("3.13").version, "x86_64")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer unzipped into a folder."""
+
+    root: Path
+
+    @property
+    def python(self) -> Path:
+        return self.root / "bin" / f"python{TARGET.series}"
+
+    def run(self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any) -> str:
+        """What the interpreter prints; the test fails if it does not end well."""
+        return output((str(self.python), *arguments), env=env or {}, **options)
+
+    def run_at_opt(self, *arguments: str, setup: str = "", **options: Any) -> str:
+        """The same at /opt, in a mount namespace of its own; ``setup`` is a line of shell run in there before."""
+        return output(self.at_opt("/opt/bin/python3.13", *arguments, setup=setup), env={}, **options)
+
+    def at_opt(self, *command: str, setup: str = "") -> tuple[str, ...]:
+        """The command that runs another one where this layer stands at /opt."""
+        rootless = () if os.geteuid() == 0 else ("--map-root-user",)
+        script = f'mount --bind "$0" /opt; {setup or ":"}; exec "$@"'
+        return ("unshare", "--mount", *rootless, "sh", "-euc", script, str(self.root), *command)
+
+
+def output(command: tuple[str, ...], **options: Any) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    return str(done.stdout)
+
+
+def unzip(archive: Path, folder: Path) -> None:
+    """Unzips as Lambda does: with modes and links."""
+    with zipfile.ZipFile(archive) as bundle:
+        for info in bundle.infolist():
+            path, mode = folder / info.filename, info.external_attr >> 16
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if stat.S_ISLNK(mode):
+                path.symlink_to(bundle.read(info).decode())
+            else:
+                path.write_bytes(bundle.read(info))
+                path.chmod(stat.S_IMODE(mode))
