@@ -30,9 +30,10 @@ def build_layer(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Build the layer if need be, and test it, the builder and the runtime loop. `-- tests/unit` for a part."""
+    """Build the layer if need be, and test it, the builder and the runtime loop. `-- tests/unit` for a part of that."""
     install(session, "tests")
-    session.run("python", "-m", "builder", "build-layer")
+    if not session.posargs:
+        session.run("python", "-m", "builder", "build-layer")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
@@ -43,6 +44,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
+    session.run("mypy", "--python-version=3.13", "runtime/python/layer_runtime")
 
 
 @nox.session
