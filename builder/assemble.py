@@ -33,8 +33,7 @@ def assemble(task: Assemble, room: Room, work: Path, inputs: Mapping[str, Path],
     write_bytecode(
         room, inputs["build_python"], f"out/lib/python{series}", f"lib/python{series}", series, task.stdlib == "full"
     )
-    for folder in ("lib-dynload", "site-packages"):
-        (library / folder).mkdir(exist_ok=True)
+    (library / "lib-dynload").mkdir()
     (library / "lib-dynload" / "README.txt").write_text(PLACEHOLDER, encoding="utf-8")
 
 

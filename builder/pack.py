@@ -2,6 +2,7 @@
 
 import getpass
 import platform
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -11,8 +12,10 @@ from builder.audit import audit, check_size
 from builder.deterministic_zip import write_zip
 from builder.layer import gather, lay_runtime
 from builder.manifest import make_manifest
-from builder.plan import Pack
+from builder.plan import ROOT, Pack
 from builder.workshop import Room
+
+_TELLING_LENGTH = 8
 
 
 def compressor_version() -> str:
@@ -45,7 +48,9 @@ def pack(task: Pack, room: Room, work: Path, inputs: Mapping[str, Path], cache: 
 def traces_of_this_machine(cache: Path) -> tuple[str, ...]:
     """What would give away where a layer was built: folders, and user and host in the forms that tools write.
 
-    A bare user name is no trace: `root` or `build` stand in the standard library for other reasons.
+    A bare name is a trace only if nobody would write it by chance: `root`, `barry` and `debian` stand in the standard
+    library for other reasons, `ip-10-0-3-7` does not.
     """
     user, host = getpass.getuser(), platform.node()
-    return (str(cache), str(Path(__file__).parent.parent), f"/home/{user}/", f"{user}@{host}", f"@{host}.")
+    bare = (name for name in (user, host) if len(name) >= _TELLING_LENGTH and re.search(r"[\d-]", name))
+    return (str(cache), str(ROOT), f"/home/{user}/", f"{user}@{host}", f"@{host}.", *bare)

@@ -127,10 +127,26 @@ def make_plan(
 
     ``tools`` are our own tools that leave their mark in the zip, by name and version (the compressor).
     """
-    steps: dict[str, Step] = {}
+    built = _compile_steps(pins, target, machine, materials)
+    prefix = Step(
+        f"prefix-{target.cpu.lambda_name}-{stdlib}",
+        Assemble(target, stdlib, pins["tzdata"]),
+        tuple(built.values()),
+        {
+            **_archive_ingredients(pins["tzdata"], pins["tzdata"].archives),
+            **_input_ingredients(built.values()),
+            **{path: materials.sha256[path] for path in PREFIX_CODE},
+            "stdlib": stdlib,
+        },
+    )
+    return (*built.values(), prefix, _layer_step(pins, target, materials, prefix, built["build_python"], tools))
+
+
+def _compile_steps(pins: Pins, target: Target, machine: Cpu, materials: Materials) -> dict[str, Step]:
+    """The compiler, and everything that it compiles, by name."""
     compiler = pins["ziglang"]
     wheel = compiler.for_machine(machine.machine)
-    steps["toolchain"] = Step("toolchain", Unpack(compiler, wheel), (), _archive_ingredients(compiler, wheel))
+    steps = {"toolchain": Step("toolchain", Unpack(compiler, wheel), (), _archive_ingredients(compiler, wheel))}
     for name, make_recipe in RECIPES.items():
         recipe = make_recipe(target)
         source = pins[recipe.source]
@@ -147,36 +163,26 @@ def make_plan(
         }
         work = Compile(recipe, source, tuple(ROOT / patch for patch in patches), used)
         steps[name] = Step(_qualified(name, target, machine), work, inputs, ingredients)
-    steps["prefix"] = Step(
-        f"prefix-{target.cpu.lambda_name}-{stdlib}",
-        Assemble(target, stdlib, pins["tzdata"]),
-        inputs := tuple(steps.values()),
-        {
-            **_archive_ingredients(pins["tzdata"], pins["tzdata"].archives),
-            **_input_ingredients(inputs),
-            **{path: materials.sha256[path] for path in PREFIX_CODE},
-            "stdlib": stdlib,
-        },
-    )
+    return steps
+
+
+def _layer_step(
+    pins: Pins, target: Target, materials: Materials, prefix: Step, build_python: Step, tools: Mapping[str, str]
+) -> Step:
+    stdlib = prefix.ingredients["stdlib"]
     linked = tuple(RECIPES[name](target).source for name in RECIPES if name != "build_python")
-    steps["layer"] = Step(
+    patches = {source: found for source in linked if (found := _patches(pins[source], materials))}
+    return Step(
         f"layer-{target.cpu.lambda_name}-{stdlib}",
-        Pack(
-            target,
-            target.name if stdlib == "lean" else f"{target.name}-{stdlib}",
-            pins,
-            {source: found for source in linked if (found := _patches(pins[source], materials))},
-            linked,
-        ),
-        inputs := (steps["prefix"], steps["build_python"]),
+        Pack(target, target.name if stdlib == "lean" else f"{target.name}-{stdlib}", pins, patches, linked),
+        (prefix, build_python),
         {
-            **_input_ingredients(inputs),
+            **_input_ingredients((prefix, build_python)),
             **materials.below("runtime"),
             **{path: materials.sha256[path] for path in LAYER_CODE},
             **tools,
         },
     )
-    return tuple(steps.values())
 
 
 def _patches(source: Source, materials: Materials) -> dict[str, str]:
