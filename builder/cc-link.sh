@@ -7,7 +7,7 @@ set -eu
 empty=$TMPDIR/empty
 echo 'int main(void) { return 0; }' > "$empty.c"
 cc -c "$empty.c" -o "$empty.o"
-how=$(cc --verbose "$empty.o" -o "$empty" 2>&1 | grep -m 1 '^ld.lld ')
+how=$(cc --verbose "$empty.o" -o "$empty" 2>&1 | grep '^ld.lld .*--dynamic-linker')
 fixed='' libraries='' previous=''
 for word in $how; do
     case $previous in --dynamic-linker | -m) fixed="$fixed $previous $word" ;; esac
