@@ -19,7 +19,7 @@ from builder.errors import BuildError, Interrupted
 from builder.pack import compressor_version
 from builder.pins import load_pins
 from builder.plan import Step, epoch, make_plan, read_materials
-from builder.reproduce import reproduce
+from builder.reproduce import VARIATIONS, reproduce
 from builder.store import Store
 from builder.target import make_target, this_machine
 from builder.workshop.host import Host
@@ -31,7 +31,8 @@ CACHE_VARIABLE = "STATIC_PYTHON_CACHE"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for request in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(request, _interrupt)
     terminal = Terminal()
     try:
         options.command(options, terminal)
@@ -57,7 +58,7 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
         return
     workshop = Host(cache, store.result(steps[0]), epoch(pins, target), options.jobs)
     result = carry_out(steps, Site(cache, store, workshop, terminal))
-    for path in deliver(result, options.output):
+    for path in deliver(result, options.output, store.lock("deliver")):
         print(path)
 
 
@@ -83,16 +84,31 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--arch", default="x86_64", help="Lambda's name of the architecture (default: x86_64)")
     build.add_argument("--stdlib", choices=("lean", "full"), default="lean", help="full: with the .py sources")
     build.add_argument("--plan", action="store_true", help="print the steps and why each has to run; build nothing")
-    build.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once (default: all cores)")
+    build.add_argument(
+        "--jobs", type=_count, default=os.cpu_count() or 1, help="processes at once (default: all cores)"
+    )
     build.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
     build.set_defaults(command=build_layer)
 
     again = commands.add_parser("reproduce", help="build twice, the second time under other circumstances, and compare")
-    again.add_argument("--without", action="append", default=[], metavar="WHAT", help="leave out a variation")
+    again.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        choices=[variation.name for variation in VARIATIONS],
+        help="leave out a variation: %(choices)s",
+    )
     again.set_defaults(
         command=lambda options, terminal: reproduce(tuple(options.without), cache_folder() / "downloads", terminal)
     )
     return parser
+
+
+def _count(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
 
 
 def _complain(terminal: Terminal, error: BuildError) -> int:

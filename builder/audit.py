@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
@@ -52,9 +53,12 @@ def audit(entries: tuple[Entry, ...], target: Target, names: tuple[str, ...]) ->
     found = []
     for entry in entries:
         if entry.content.startswith(_MAGIC):
-            elf = _Reader(entry)
-            found.append(elf.summary())
-            violations += [f"{entry.path}: {problem}" for problem in _check_elf(elf, target, rules)]
+            try:
+                elf = _Reader(entry)
+                found.append(elf.summary())
+                violations += [f"{entry.path}: {problem}" for problem in _check_elf(elf, target, rules)]
+            except ELFError as error:
+                violations.append(f"{entry.path}: is no ELF file that a layer may hold ({error})")
     if violations:
         raise AuditFailed(
             f"The layer breaks {len(violations)} rule{'s'[: len(violations) != 1]}.",
@@ -113,10 +117,10 @@ class _Reader:
         self.path = entry.path
         self.file = ELFFile(io.BytesIO(entry.content))
         dynamic = self.file.get_section_by_name(".dynamic")
-        assert isinstance(dynamic, DynamicSection), f"{entry.path} is linked statically"
-        self.tags = list(dynamic.iter_tags())
         symbols = self.file.get_section_by_name(".dynsym")
-        assert isinstance(symbols, SymbolTableSection)
+        if not (isinstance(dynamic, DynamicSection) and isinstance(symbols, SymbolTableSection)):
+            raise ELFError("not linked dynamically")
+        self.tags = list(dynamic.iter_tags())
         self.imports = {s.name for s in symbols.iter_symbols() if s.name and s["st_shndx"] == "SHN_UNDEF"}
         self.exports = {s.name for s in symbols.iter_symbols() if s.name and s["st_shndx"] != "SHN_UNDEF"}
 

@@ -107,7 +107,7 @@ def _compile(task: Compile, work: Path, log: Path, site: Site, inputs: Mapping[s
 
 
 def _apply(patch: Path, room: Room) -> None:
-    """Applies a patch exactly: every line of context must be where the patch says."""
+    """Applies a patch without fuzz: no line of its context may differ."""
     place = f"tmp/{patch.name}"
     room.put(patch, place)
     try:

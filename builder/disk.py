@@ -24,7 +24,7 @@ def complaints_about(folder: Path) -> Iterator[None]:
             raise NotWritable(
                 f"{error.filename or folder} cannot be written.",
                 f"{os.strerror(error.errno)}.",
-                "Set STATIC_PYTHON_CACHE to a folder that you may write to.",
+                "Set STATIC_PYTHON_CACHE, or --output for the results, to a folder that you may write to.",
             ) from error
         raise
 

@@ -1,6 +1,7 @@
 """The prefix and this repository's runtime/ → the zip and its manifest."""
 
 import getpass
+import os
 import platform
 import re
 from collections.abc import Mapping
@@ -51,6 +52,13 @@ def traces_of_this_machine(cache: Path) -> tuple[str, ...]:
     A bare name is a trace only if nobody would write it by chance: `root`, `barry` and `debian` stand in the standard
     library for other reasons, `ip-10-0-3-7` does not.
     """
-    user, host = getpass.getuser(), platform.node()
+    user, host = _user(), platform.node()
     bare = (name for name in (user, host) if len(name) >= _TELLING_LENGTH and re.search(r"[\d-]", name))
     return (str(cache), str(ROOT), f"/home/{user}/", f"{user}@{host}", f"@{host}.", *bare)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run us under a number that nobody has
+        return str(os.getuid())

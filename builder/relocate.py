@@ -15,8 +15,8 @@ from builder.errors import StepFailed
 # Words of the build's own: its other rooms, its link script, and a way to pass flags that only clang has.
 _OWN_WORDS = re.compile(r"\s*('[^']*\.\./deps/[^']*'|\S*\.\./\S+|-Xclang \S+)")
 
-# The scripts of `toolchain.wrappers` by the names that the same programs have elsewhere.
-_PROGRAMS = {"LINKCC": "cc", "BLDSHARED": "cc -shared", "LDSHARED": "cc -shared"}
+# The one script of `toolchain.wrappers` that no other system has.
+_PROGRAMS = {"cc-link": "cc"}
 
 
 def relocate(library: Path) -> None:
@@ -40,4 +40,4 @@ def clean(variables: dict[str, Any]) -> dict[str, Any]:
     folder = str(Path(variables["abs_builddir"]).parent)
     kept = {name: value for name, value in variables.items() if folder not in str(value)}
     words = {name: _OWN_WORDS.sub("", value) if isinstance(value, str) else value for name, value in kept.items()}
-    return {**words, **{name: program for name, program in _PROGRAMS.items() if name in words}}
+    return {name: _PROGRAMS.get(value, value) for name, value in words.items()}

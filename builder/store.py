@@ -63,7 +63,7 @@ class Store:
         before such a wait. If the body raises, nothing is kept.
         """
         with complaints_about(self.root):
-            lock = self._lock(step.key)
+            lock = self.lock(step.key)
             try:
                 lock.acquire(timeout=0)
             except Timeout:
@@ -88,7 +88,7 @@ class Store:
         with complaints_about(self.root):
             for work in (self.root / "work").glob("*"):
                 key = work.name.partition(".")[0]
-                with suppress(Timeout), self._lock(key).acquire(timeout=0):
+                with suppress(Timeout), self.lock(key).acquire(timeout=0):
                     self._remove_work(key)
 
     def _keep(self, step: Step, out: Path) -> None:
@@ -97,7 +97,8 @@ class Store:
         _made(self.result(step).parent)
         out.rename(self.result(step))
 
-    def _lock(self, key: str) -> FileLock:
+    def lock(self, key: str) -> FileLock:
+        """Held by one process at a time, and by no dead one."""
         return FileLock(_made(self.root / "locks") / f"{key}.lock")
 
     def _remove_work(self, key: str) -> None:

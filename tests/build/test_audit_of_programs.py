@@ -1,0 +1,117 @@
+"""The audit finds in programs of a real compiler what it finds in the hand-made files of the unit tests."""
+
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from builder.__main__ import cache_folder
+from builder.audit import audit
+from builder.deterministic_zip import EXECUTABLE, Entry
+from builder.errors import AuditFailed
+from builder.store import Store
+from builder.target import Target, this_machine
+from builder.toolchain import LINKER_FLAGS, words, wrappers
+from tests.product import TARGET
+
+from .yard import planned
+
+PROGRAM = """
+#include <pthread.h>
+static void *nothing(void *given) { return given; }
+void *Py_table[] = {nothing};
+int own(void) { pthread_t one; return pthread_create(&one, 0, nothing, 0); }
+int main(void) { return own(); }
+#ifdef ADDRESS_IN_CODE
+__asm__(".text; .quad Py_table"); /* has to be patched where it is executed */
+#endif
+"""
+HARDENED = words(LINKER_FLAGS)
+EXPORTS = ("-Wl,--export-dynamic", "-Wl,--version-script=exports.map")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where programs are made; its compiler caches serve all tests of this file."""
+    made = tmp_path_factory.mktemp("programs")
+    (made / "program.c").write_text(PROGRAM, encoding="utf-8")
+    (made / "exports.map").write_text("{ global: Py*; local: *; };", encoding="utf-8")
+    return made
+
+
+def told_of(folder: Path, *flags: str, target: Target = TARGET, compiler: tuple[str, ...] = ()) -> set[str]:
+    """What the audit says of the program, linked with some flags."""
+    steps = planned()
+    zig = Store(cache_folder()).result(steps["toolchain"]) / "ziglang" / "zig"
+    if not zig.exists():
+        pytest.fail("the compiler is not unpacked yet: run `nox -s build_layer`", pytrace=False)
+    for name, text in wrappers(target, this_machine()).items():
+        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).chmod(0o755)
+    environment = {
+        "PATH": os.pathsep.join((str(folder), os.environ["PATH"])),
+        "ZIG": str(zig),
+        "TMPDIR": str(folder),
+        "ZIG_GLOBAL_CACHE_DIR": str(folder / "zig"),
+        "ZIG_LOCAL_CACHE_DIR": str(folder / "zig"),
+    }
+    compiled = ("cc", "-O2", "-g0", *compiler, "-c", "program.c", "-o", "program.o")
+    for command in (compiled, ("cc-link", *flags, "program.o", "-o", "program")):
+        subprocess.run(command, cwd=folder, env=environment, check=True)
+    program = Entry("bootstrap", (folder / "program").read_bytes(), EXECUTABLE)
+    with pytest.raises(AuditFailed) as caught:  # it does not use all of the protections
+        audit((program,), TARGET, ())
+    return {line.strip().removeprefix("bootstrap: ") for line in caught.value.why.splitlines()}
+
+
+@pytest.fixture(scope="module")
+def hardened(folder: Path) -> set[str]:
+    """What is said of the program as it should be linked: only that it is too small to need every protection."""
+    told = told_of(folder, *HARDENED, *EXPORTS)
+    assert all(violation.startswith("does not use glibc's ") for violation in told)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("flags", "violation"),
+    [
+        ((*EXPORTS, "-Wl,-z,norelro"), "has no RELRO segment"),
+        ((*EXPORTS, "-Wl,-z,lazy"), "is not linked with BIND_NOW"),
+        ((*EXPORTS, "-Wl,-z,execstack"), "has an executable stack"),
+        ((*EXPORTS, "-Wl,--omagic,-Bdynamic"), "has a segment that is both writable and executable"),
+        ((*EXPORTS, "-Wl,--disable-new-dtags", "-Wl,-rpath,/somewhere"), "has DT_RPATH"),
+        ((*EXPORTS, "-Wl,--enable-new-dtags", "-Wl,-rpath,/somewhere"), "has DT_RUNPATH"),
+        (("-shared", "-Wl,-z,notext", *EXPORTS), "has DT_TEXTREL"),
+        (("-Wl,--export-dynamic",), "exports "),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else "",
+)
+def test_a_program_that_is_linked_with_less_care_is_told(
+    folder: Path, hardened: set[str], flags: tuple[str, ...], violation: str
+) -> None:
+    compiler = ("-fPIC", "-DADDRESS_IN_CODE") if "-shared" in flags else ()
+    told = told_of(folder, *HARDENED, *flags, compiler=compiler)
+    assert any(found.startswith(violation) for found in told - hardened)
+
+
+def test_a_program_with_its_symbol_table_is_told(folder: Path, hardened: set[str]) -> None:
+    flags = tuple(flag for flag in HARDENED if flag != "-s")
+    told = told_of(folder, *flags, *EXPORTS) - hardened
+    assert "is not stripped" in told
+    assert any(found.startswith("holds 'ziglang/'") for found in told)  # where the start-up files were compiled
+
+
+def test_a_program_for_a_newer_glibc_is_told(folder: Path, hardened: set[str]) -> None:
+    # pthread_create moved into libc itself, under a new version.
+    told = told_of(folder, *HARDENED, *EXPORTS, target=replace(TARGET, glibc="2.34"))
+    assert told - hardened == {f"needs glibc 2.34, above {TARGET.glibc}"}
+
+
+def test_a_program_that_needs_a_library_of_its_own_is_told(folder: Path, hardened: set[str]) -> None:
+    # Any file with that soname will do, this program's own included.
+    told_of(folder, *HARDENED, "-shared", "-Wl,-soname,libown.so.1", compiler=("-fPIC",))
+    (folder / "program").rename(folder / "libown.so")
+    told = told_of(folder, *HARDENED, *EXPORTS, "-Wl,--no-as-needed", "libown.so")
+    assert told - hardened == {"needs the library libown.so.1"}

@@ -1,0 +1,60 @@
+"""Killed at any moment, the next run completes and gives the same bytes.
+
+What is killed is the builder's own process, as the kernel does when memory runs out: its compilers live on, and go on
+writing into a folder that the next run takes for abandoned.
+"""
+
+import random
+import signal
+import subprocess
+
+import pytest
+
+from builder.store import Store
+
+from .conftest import Reference
+from .yard import MADE, Yard, planned
+
+ROUNDS, KILLS = 5, 4
+
+
+def kill_one(yard: Yard, moment: float) -> bool:
+    """Starts a build and kills it after so many seconds; False if it came to its end before."""
+    process = yard.start()
+    try:
+        _, err = process.communicate(timeout=moment)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        assert process.returncode in (0, -signal.SIGKILL)
+    else:
+        assert process.returncode == 0, err
+    return process.returncode != 0
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_after_kills_at_random_moments_a_run_completes_and_gives_the_same_bytes(
+    yard: Yard, reference: Reference, seed: int
+) -> None:
+    moments = random.Random(seed)
+    kills = 0
+    while kills < KILLS:
+        if kill_one(yard, moments.uniform(0.1, reference.seconds)):
+            kills += 1
+        else:  # what was left to do was done before its time: that is a completed run too
+            assert yard.digests() == reference.digests
+            yard.wipe()
+    yard.complete()
+    assert yard.digests() == reference.digests
+
+    yard.end_orphans()
+    yard.complete()  # has nothing to make, and sweeps
+    assert yard.leftovers() == []
+    assert yard.digests() == reference.digests
+
+
+def test_the_reference_is_a_build_of_every_step(reference: Reference, whole_yard: Yard) -> None:
+    assert {*MADE, "SHA256SUMS"} < set(reference.digests)
+    assert len(set(reference.digests.values())) == len(reference.digests)
+    assert all(planned()[name].name.startswith(name) for name in MADE)
+    assert Store(whole_yard.cache).has(planned()["toolchain"])

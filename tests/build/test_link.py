@@ -1,0 +1,85 @@
+"""cc-link: LLD's own link, from an empty compiler cache, which is when zig says the most."""
+
+import io
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from builder.__main__ import cache_folder
+from builder.target import this_machine
+from builder.toolchain import wrappers
+from tests.product import TARGET
+
+PROGRAM = """
+#include <math.h>
+#include <string.h>
+__attribute__((noinline)) double Py_twice(double x) { return 2 * exp(x); }
+__attribute__((noinline)) unsigned __int128 other(unsigned __int128 a, unsigned __int128 b) { return a * b; }
+int main(int count, char **words) {
+    char copy[4096];
+    memcpy(copy, words[0], strlen(words[0]) + 1);
+    return Py_twice(count) < 0 || other(count, 3) < 3 || copy[0] == 0;
+}
+"""
+EXPORTS = "{ global: Py*; local: *; };"
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> dict[str, str]:
+    """A folder with the compiler's scripts and a program, and the environment to call them in."""
+    compilers = sorted((cache_folder() / "store" / "toolchain").glob("*/ziglang/zig"))
+    if not compilers:
+        pytest.fail("the compiler is not unpacked yet: run `nox -s build_layer`", pytrace=False)
+    for name, text in wrappers(TARGET, this_machine()).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "program.c").write_text(PROGRAM, encoding="utf-8")
+    (tmp_path / "exports.map").write_text(EXPORTS, encoding="utf-8")
+    caches = {f"ZIG_{kind}_CACHE_DIR": str(tmp_path / kind) for kind in ("GLOBAL", "LOCAL")}
+    path = os.pathsep.join((str(tmp_path), os.environ["PATH"]))
+    return {"PATH": path, "ZIG": str(compilers[-1]), "TMPDIR": str(tmp_path), **caches}
+
+
+def link(room: dict[str, str], *flags: str) -> tuple[set[str], set[str]]:
+    """Names that the linked program imports and exports."""
+    folder = Path(room["TMPDIR"])
+    for command in (
+        ("cc", "-O2", "-fno-builtin", "-c", "program.c"),
+        (
+            "cc-link",
+            "-pthread",
+            "-Wl,--export-dynamic,--version-script=exports.map",
+            "program.o",
+            "-lm",
+            "-o",
+            "program",
+        ),
+        ("./program",),
+    ):
+        subprocess.run((*command, *(flags if command[0] == "cc-link" else ())), cwd=folder, env=room, check=True)
+    symbols = ELFFile(io.BytesIO((folder / "program").read_bytes())).get_section_by_name(".dynsym")
+    assert isinstance(symbols, SymbolTableSection)
+    named = [symbol for symbol in symbols.iter_symbols() if symbol.name]
+    imports = {symbol.name for symbol in named if symbol["st_shndx"] == "SHN_UNDEF"}
+    return imports, {symbol.name for symbol in named} - imports
+
+
+def test_only_the_listed_symbols_are_exported(room: dict[str, str]) -> None:
+    _, exports = link(room)
+    assert exports == {"Py_twice"}
+
+
+def test_glibc_has_the_last_word_on_its_own_functions(room: dict[str, str]) -> None:
+    imports, _ = link(room)
+    assert {"memcpy", "strlen", "exp"} <= imports
+
+
+def test_what_only_compiler_rt_has_is_an_error(room: dict[str, str]) -> None:
+    source = Path(room["TMPDIR"], "program.c")
+    source.write_text(PROGRAM.replace("a * b", "a / b"), encoding="utf-8")
+    with pytest.raises(subprocess.CalledProcessError):
+        link(room)

@@ -1,0 +1,455 @@
+"""python -m builder, as a process: exit codes, one clear message on standard error, never a traceback."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from builder.plan import RECIPES
+from builder.workshop.host import TOOLS
+
+from .stand_ins import ROOT, PrivateMount, wait_until
+from .test_host import is_running
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """The builder of one checkout, with a cache of its own and no way to the network."""
+
+    root: Path
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    def variables(self, changes: Mapping[str, str] = NOTHING) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "STATIC_PYTHON_"))}
+        empty = self.folder / "no-wheels"
+        empty.mkdir(exist_ok=True)
+        own = {
+            "STATIC_PYTHON_CACHE": str(self.cache),
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(empty),
+        }
+        return {**kept, **own, **self.environment, **changes}
+
+    def command(self, *arguments: str) -> tuple[str, ...]:
+        return (sys.executable, "-m", "builder", *arguments)
+
+    def run(self, *arguments: str, **changes: str) -> tuple[int, str, str]:
+        """Exit code, standard output and standard error."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.variables(changes),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    def build(self, *arguments: str, **changes: str) -> tuple[int, str]:
+        """Exit code and standard error of a build that cannot get to its end."""
+        code, out, err = self.run("build-layer", f"--output={self.folder / 'dist'}", *arguments, **changes)
+        assert out == ""
+        assert not (self.folder / "dist").exists()
+        return code, err
+
+
+def complaint(err: str) -> tuple[str, str, str]:
+    """What failed, why, and what to do: the end of what was said."""
+    found = re.fullmatch(r"(?:.*\n)?error: (.+?)\n  why: (.+?)\n  do:  (.+)\n", err, re.DOTALL)
+    assert found is not None, err
+    return found[1], found[2], found[3]
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> CommandLine:
+    """The builder of this repository."""
+    return CommandLine(ROOT, tmp_path)
+
+
+# What can be asked for.
+
+
+@pytest.mark.parametrize("version", ["3.12", "2.7", "3.13.15", "three"])
+def test_an_unknown_python_is_refused_with_the_known_ones(builder: CommandLine, version: str) -> None:
+    code, err = builder.build(f"--python={version}")
+    what, why, do = complaint(err)
+    assert code == 3
+    assert repr(version) in what
+    assert "3.13" in why
+    assert do == "Pass --python 3.13."
+    assert not builder.cache.exists()
+
+
+@pytest.mark.parametrize("arch", ["riscv64", "aarch64", ""])
+def test_an_unknown_architecture_is_refused_with_the_known_ones(builder: CommandLine, arch: str) -> None:
+    code, err = builder.build(f"--arch={arch}")
+    what, why, do = complaint(err)
+    assert code == 3
+    assert repr(arch) in what
+    assert "x86_64" in why
+    assert do == "Pass --arch x86_64."
+    assert not builder.cache.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("bake",), ("build-layer", "--stdlib=fat"), ("build-layer", "--jobs=many"), ("build-layer", "--no-such")],
+)
+def test_a_wrong_command_line_shows_the_usage(builder: CommandLine, arguments: tuple[str, ...]) -> None:
+    code, out, err = builder.run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("usage: builder")
+
+
+def test_an_unknown_variation_is_refused_with_the_known_ones(builder: CommandLine) -> None:
+    code, out, err = builder.run("reproduce", "--without=weather")
+    assert (code, out) == (2, "")
+    assert "invalid choice: 'weather'" in err
+    assert all(name in err for name in ("clock", "readdir", "locale"))
+
+
+def test_help_names_what_can_be_asked_for(builder: CommandLine) -> None:
+    code, out, err = builder.run("--help")
+    assert (code, err) == (0, "")
+    assert "build-layer" in out
+    assert "reproduce" in out
+
+
+# The plan.
+
+
+def test_a_plan_of_nothing_done_has_a_reason_for_every_step_and_writes_nothing(builder: CommandLine) -> None:
+    code, out, err = builder.run("build-layer", "--plan")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    steps = [re.fullmatch(r"run   [0-9a-f]{12}  (\S+)", line) for line in lines[::2]]
+    assert [step and step[1].partition("-")[0] for step in steps] == ["toolchain", *RECIPES, "prefix", "layer"]
+    assert {line.strip() for line in lines[1::2]} == {"- never built here"}
+    assert not builder.cache.exists()
+
+
+def test_the_plan_of_the_full_library_differs_at_its_end_alone(builder: CommandLine) -> None:
+    lean, full = (builder.run("build-layer", "--plan", f"--stdlib={stdlib}")[1] for stdlib in ("lean", "full"))
+    changed = [line.split()[-1] for line in full.splitlines() if line not in lean.splitlines()]
+    assert changed == ["prefix-x86_64-full", "layer-x86_64-full"]
+
+
+# Where it cannot work.
+
+
+def test_a_cache_with_a_space_in_its_path_is_refused(builder: CommandLine) -> None:
+    spaced = builder.folder / "my cache"
+    code, err = builder.build(STATIC_PYTHON_CACHE=str(spaced))
+    what, why, do = complaint(err)
+    assert code == 18
+    assert str(spaced) in what
+    assert "make" in why
+    assert "STATIC_PYTHON_CACHE" in do
+    assert not spaced.exists()
+
+
+def test_missing_programs_are_named_with_the_packages_that_have_them(builder: CommandLine) -> None:
+    programs = builder.folder / "programs"
+    programs.mkdir()
+    for tool in set(TOOLS) - {"make", "perl"}:
+        found = shutil.which(tool)
+        assert found is not None, f"these tests need {tool}"
+        (programs / tool).symlink_to(found)
+    code, err = builder.build(PATH=str(programs))
+    what, why, do = complaint(err)
+    assert code == 15
+    assert "lacks programs" in what
+    assert why == "Not found: make, perl."
+    assert re.search(r"Debian.*: apt-get install make perl\n", do)
+    assert re.search(r"Amazon Linux.*: dnf install make perl$", do)
+    assert not builder.cache.exists()
+
+
+def test_without_the_compilers_wheel_the_error_says_where_to_put_it(builder: CommandLine) -> None:
+    code, err = builder.build()
+    what, why, do = complaint(err)
+    assert code == 12
+    assert what.startswith("ziglang ")
+    assert "pip's ziglang==" in why
+    assert re.search(r"Put ziglang-\S+\.whl \(sha256 [0-9a-f]{64}\) into a folder", do)
+    assert "STATIC_PYTHON_SOURCES" in do
+    assert list((builder.cache / "work").iterdir()) == []
+
+
+IN_THERE = """
+import json, subprocess, sys
+command, root, variables = json.loads({call!r})
+done = subprocess.run(command, cwd=root, env=variables, capture_output=True, text=True)
+print(json.dumps([done.returncode, done.stdout, done.stderr]))
+"""
+
+
+def build_on_a_disk(
+    builder: CommandLine, mount: PrivateMount, size: str, then: str = "true", **changes: str
+) -> tuple[int, str]:
+    """Exit code and standard error of a build whose cache is a disk of its own."""
+    builder.cache.mkdir()
+    command = builder.command("build-layer", f"--output={builder.folder / 'dist'}")
+    call = json.dumps([command, str(builder.root), builder.variables(changes)])
+    code, out, err = json.loads(mount.run(builder.cache, size, IN_THERE.format(call=call), then=then))
+    assert out == ""
+    assert "Traceback" not in err, err
+    assert not (builder.folder / "dist").exists()
+    return code, err
+
+
+def test_a_read_only_cache_is_not_writable(builder: CommandLine, private_mount: PrivateMount) -> None:
+    code, err = build_on_a_disk(builder, private_mount, "20m", 'mount -o remount,ro "$0"')
+    what, why, do = complaint(err)
+    assert code == 18
+    assert str(builder.cache) in what
+    assert why == "Read-only file system."
+    assert "STATIC_PYTHON_CACHE" in do
+
+
+# A checkout whose pins are small stand-ins, so that steps really run.
+
+COMPILER = """#!/bin/sh
+# Every call of the compiler: waits if it is told to, then leaves what it should.
+if [ -n "$(cat {folder}/wait 2>/dev/null)" ]; then
+    echo $$ >> {folder}/pids
+    sleep 600
+fi
+previous=
+for word; do
+    case $previous in -o) : > "$word" ;; esac
+    case $word in *.a) : > "$word" ;; esac
+    previous=$word
+done
+"""
+
+
+def toml(value: Any) -> str:
+    """A value as TOML; JSON's strings, numbers and lists are TOML's too."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {toml(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml, value))}]"
+    return value.isoformat() if isinstance(value, datetime) else json.dumps(value)
+
+
+def a_wheel(path: Path, name: str, files: dict[str, str], size: int = 0) -> dict[str, Any]:
+    """Makes a wheel with a program in it and so many bytes of ballast; returns its pin."""
+    with zipfile.ZipFile(path, "w") as wheel:
+        for place, text in files.items():
+            info = zipfile.ZipInfo(place)
+            info.external_attr = 0o100755 << 16
+            wheel.writestr(info, text)
+        wheel.writestr("ballast", bytes(size))
+        info_folder = f"{name}-1.0.dist-info"
+        wheel.writestr(f"{info_folder}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        wheel.writestr(f"{info_folder}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info_folder}/RECORD", "")
+    return pinned(path, pypi=f"{name}==1.0")
+
+
+def pinned(path: Path, **ways: str) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"file": path.name, "sha256": sha256(content).hexdigest(), "size": len(content), **ways}
+
+
+@dataclass(frozen=True)
+class StandIn(CommandLine):
+    """A checkout that builds with a compiler and a zlib of a few lines, and can get nothing else."""
+
+    def make(self, ballast: int = 0) -> None:
+        """Writes the checkout; the wheel is as large as it is told to be."""
+        for name in ("builder", "runtime", "patches"):
+            shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        self.wheels.mkdir()
+        self.mirror.mkdir()
+        compiler = {"ziglang/zig": COMPILER.format(folder=self.folder)}
+        archives = {
+            "ziglang": a_wheel(self.wheels / "ziglang-1.0-py3-none-any.whl", "ziglang", compiler, ballast),
+            "zlib": self._zlib(),
+        }
+        pins = tomllib.loads((self.root / "builder" / "pins.toml").read_text(encoding="utf-8"))
+        for name, source in pins["sources"].items():
+            # Refused at once, and by this machine: nothing here asks the network.
+            elsewhere = {"file": f"{name}.tar.gz", "sha256": "0" * 64, "size": 1, "url": "https://127.0.0.1:1/file"}
+            source["archives"] = [archives.get(name, elsewhere)]
+            source.pop("consumed", None)
+        text = "".join(f"{key} = {toml(value)}\n" for key, value in pins.items() if not isinstance(value, dict))
+        for table in ("python", "sources"):
+            text += f"[{table}]\n" + "".join(f"{toml(key)} = {toml(value)}\n" for key, value in pins[table].items())
+        (self.root / "builder" / "pins.toml").write_text(text, encoding="utf-8")
+
+    @property
+    def wheels(self) -> Path:
+        return self.folder / "wheels"
+
+    @property
+    def mirror(self) -> Path:
+        return self.folder / "mirror"
+
+    def _zlib(self) -> dict[str, Any]:
+        folder = self.folder / "zlib-1.0"
+        folder.mkdir()
+        modules = RECIPES["zlib"].__globals__["MODULES"]
+        for name in (*(f"{module}.c" for module in modules), "zlib.h", "zconf.h", "LICENSE"):
+            (folder / name).write_text("", encoding="utf-8")
+        path = shutil.make_archive(str(self.mirror / "zlib-1.0"), "gztar", self.folder, "zlib-1.0")
+        return pinned(Path(path), url="https://127.0.0.1:1/zlib-1.0.tar.gz")
+
+    def plan(self) -> dict[str, str]:
+        """Step → ``done`` or ``run``."""
+        code, out, err = self.run("build-layer", "--plan")
+        assert (code, err) == (0, "")
+        rows = [line.split() for line in out.splitlines() if not line.startswith(" ")]
+        return {name.partition("-")[0]: state for state, _, name in rows}
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> StandIn:
+    wheels, mirror = tmp_path / "wheels", tmp_path / "mirror"
+    (tmp_path / "checkout").mkdir()
+    environment = {
+        "PIP_FIND_LINKS": str(wheels),
+        "STATIC_PYTHON_SOURCES": str(mirror),
+        "NO_PROXY": "127.0.0.1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return StandIn(tmp_path / "checkout", tmp_path, environment)
+
+
+def test_what_can_be_had_is_built_and_what_cannot_is_told(stand_in: StandIn) -> None:
+    stand_in.make()
+    code, err = stand_in.build()
+    what, why, _ = complaint(err)
+    assert code == 12
+    assert what.startswith("bzip2 ")
+    assert "127.0.0.1" in why
+    steps = [line.split()[1] for line in err.splitlines() if line.startswith("✓")]
+    assert steps == ["toolchain", "zlib-x86_64"]
+    assert "\x1b" not in err
+    assert stand_in.plan() == {**dict.fromkeys(stand_in.plan(), "run"), "toolchain": "done", "zlib": "done"}
+
+
+def test_a_plan_tells_which_ingredient_changed(stand_in: StandIn) -> None:
+    stand_in.make()
+    stand_in.build()
+    recipe = stand_in.root / "builder" / "recipes" / "zlib.py"
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace('"-DHAVE_UNISTD_H"', '"-DOTHER"'), encoding="utf-8")
+    code, out, err = stand_in.run("build-layer", "--plan")
+    assert (code, err) == (0, "")
+    (place,) = [n for n, line in enumerate(out.splitlines()) if line.startswith("run ") and "zlib" in line]
+    assert re.fullmatch(r" +- recipe.* files: [0-9a-f]{12} → [0-9a-f]{12}", out.splitlines()[place + 1]), out
+    assert stand_in.plan()["toolchain"] == "done"
+
+
+def test_a_wrong_file_on_a_mirror_is_passed_over_and_the_next_way_is_tried(stand_in: StandIn) -> None:
+    stand_in.make()
+    (wheel,) = stand_in.wheels.iterdir()
+    # Right name, right size, wrong bytes.
+    (stand_in.mirror / wheel.name).write_bytes(wheel.read_bytes()[:-1] + b"!")
+    _, err = stand_in.build()
+    assert "asking pip for ziglang==1.0" in err
+    assert stand_in.plan()["toolchain"] == "done"
+
+
+def test_wrong_bytes_everywhere_are_refused(stand_in: StandIn) -> None:
+    stand_in.make()
+    (wheel,) = stand_in.wheels.iterdir()
+    with wheel.open("ab") as file:
+        file.write(b"!")
+    code, err = stand_in.build()
+    what, why, _ = complaint(err)
+    assert code == 12  # pip compares by itself, and gives nothing
+    assert what.startswith("ziglang ")
+    assert "HASHES" in why
+    assert stand_in.plan()["toolchain"] == "run"
+
+
+def test_a_full_disk_is_no_space_and_says_how_much_it_takes(stand_in: StandIn, private_mount: PrivateMount) -> None:
+    stand_in.make(ballast=30_000_000)
+    code, err = build_on_a_disk(stand_in, private_mount, "20m")
+    what, why, do = complaint(err)
+    assert code == 17
+    assert str(stand_in.cache) in what
+    assert "MB are free" in why
+    assert "STATIC_PYTHON_CACHE" in do
+
+
+def test_a_disk_that_fills_up_while_unpacking_is_no_space(stand_in: StandIn, private_mount: PrivateMount) -> None:
+    stand_in.make(ballast=12_000_000)  # the wheel fits; a second time, unpacked, it does not
+    code, err = build_on_a_disk(stand_in, private_mount, "20m")
+    assert code == 17
+    assert "asking pip" in err
+
+
+@dataclass(frozen=True)
+class Running:
+    """A build in the middle of zlib's step, and the processes of its compiler."""
+
+    process: subprocess.Popen[str]
+    compilers: list[int]
+
+
+@pytest.fixture
+def running(stand_in: StandIn) -> Iterator[Running]:
+    stand_in.make()
+    (stand_in.folder / "wait").write_text("yes", encoding="utf-8")
+    command = stand_in.command("build-layer", f"--output={stand_in.folder / 'dist'}", "--jobs=2")
+    process = subprocess.Popen(
+        command, cwd=stand_in.root, env=stand_in.variables(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    pids = stand_in.folder / "pids"
+
+    def both_wait() -> bool:
+        assert process.poll() is None, process.communicate()
+        return pids.exists() and len(pids.read_text(encoding="utf-8").splitlines()) == 2
+
+    wait_until(both_wait)
+    yield Running(process, [int(pid) for pid in pids.read_text(encoding="utf-8").split()])
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_a_build_that_is_stopped_takes_its_compilers_along_and_the_next_goes_on(
+    stand_in: StandIn, running: Running, how: signal.Signals
+) -> None:
+    running.process.send_signal(how)
+    out, err = running.process.communicate()
+    what, _, do = complaint(err)
+    assert running.process.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err
+    assert what == "The build was stopped."
+    assert "Run it again" in do
+    wait_until(lambda: not any(map(is_running, running.compilers)))
+    assert list((stand_in.cache / "work").iterdir()) == []
+    assert stand_in.plan()["zlib"] == "run"
+
+    (stand_in.folder / "wait").unlink()
+    code, err = stand_in.build()
+    assert code == 12  # bzip2, as ever
+    assert [line.split()[1] for line in err.splitlines() if line.startswith("✓")] == ["zlib-x86_64"]
