@@ -15,6 +15,9 @@ from builder.target import make_target
 ROOT = Path(__file__).parent.parent
 TARGET = make_target(load_pins().python("3.13").version, "x86_64")
 
+CLEAN = {"PYTHONNOUSERSITE": "1"}
+"""An environment in which nothing that the user installed for another Python 3.13 is found."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -28,11 +31,11 @@ class Layer:
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any) -> str:
         """What the interpreter prints; the test fails if it does not end well."""
-        return output((str(self.python), *arguments), env=env or {}, **options)
+        return output((str(self.python), *arguments), env={**CLEAN, **(env or {})}, **options)
 
     def run_at_opt(self, *arguments: str, setup: str = "", **options: Any) -> str:
         """The same at /opt, in a mount namespace of its own; ``setup`` is a line of shell run in there before."""
-        return output(self.at_opt("/opt/bin/python3.13", *arguments, setup=setup), env={}, **options)
+        return output(self.at_opt("/opt/bin/python3.13", *arguments, setup=setup), env=CLEAN, **options)
 
     def at_opt(self, *command: str, setup: str = "") -> tuple[str, ...]:
         """The command that runs another one where this layer stands at /opt."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from builder.recipes.cpython import read_modules
-from tests.product import ROOT, TARGET, Layer
+from tests.product import CLEAN, ROOT, TARGET, Layer
 
 Evaluate = Callable[[str], Any]
 
@@ -28,7 +28,7 @@ def test_every_name_runs(layer: Layer, alias: str) -> None:
 def test_the_interpreter_finds_itself_anywhere_and_warns_of_nothing(layer: Layer) -> None:
     code = "import json, sys; print(json.dumps([sys.prefix, sys.exec_prefix, sys.path]))"
     command = (layer.python, "-c", code)
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={}, cwd="/")
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=CLEAN, cwd="/")
     prefix, exec_prefix, path = json.loads(done.stdout)
     assert done.stderr == ""
     assert (prefix, exec_prefix) == (str(layer.root), str(layer.root))
