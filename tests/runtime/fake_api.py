@@ -5,6 +5,7 @@ Not ``http.server``: what it would tidy up is what these tests are about.
 
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -33,6 +34,8 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     raw: bytes
+    chunks: tuple[bytes, ...] = ()
+    trailers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def json(self) -> Any:
@@ -43,12 +46,12 @@ class Request:
 class Reply:
     """What the API does about one request: sends pieces, each by itself, then keeps the connection or ends it.
 
-    ``early``: it replies when it has seen the head, and never reads the body.
+    ``read``: it replies when it has read that many bytes of the body (or chunks of a stream), and never reads more.
     """
 
     pieces: tuple[bytes, ...]
     ending: Literal["keep", "close", "reset"] = "keep"
-    early: bool = False
+    read: int | None = None
 
 
 def reply(status: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
@@ -59,6 +62,8 @@ def reply(status: str, body: bytes = b"", headers: Mapping[str, str] | None = No
 
 
 ACCEPTED = Reply((reply("202 Accepted", b'{"status":"OK"}\n', {"Content-Type": "application/json"}),))
+RESTORED = Reply((reply("200 OK"),))
+REGISTERED = Reply((reply("200 OK", b"{}", {"Lambda-Extension-Identifier": "extension-1"}),))
 HANG_UP = Reply((), "close")
 RESET = Reply((), "reset")
 
@@ -87,19 +92,36 @@ def event(body: object, number: int = 1, **headers: str | None) -> Reply:
     return Reply((reply("200 OK", text, invocation_headers(number, **headers)),))
 
 
+def as_logged(stack: Iterable[str]) -> str:
+    """A stack trace as text records have it: no line feeds, and no spaces that a viewer would cut away."""
+    lines = [line for entry in stack for line in entry.splitlines()]
+    return "\r".join(re.sub("^ +", lambda spaces: "\u00a0" * len(spaces[0]), line) for line in lines)
+
+
 class FakeApi:
     """Listens on a port of its own, records requests, and replies to each ``/next`` with the next of a list.
 
     ``posts`` gives the replies to POSTs, in order; then each is accepted. When the list of invocations is at its
-    end, ``/next`` is left waiting, as Lambda leaves it, and ``idle`` is set.
+    end, ``/next`` is left waiting, as Lambda leaves it, and ``idle`` is set. ``restores`` is for ``/restore/next``,
+    ``extension`` for the registration of one; ``on_chunk`` sees each chunk of a stream when it has come.
     """
 
-    def __init__(self, invocations: Iterable[Reply], posts: Iterable[Reply] = ()) -> None:
+    def __init__(
+        self,
+        invocations: Iterable[Reply],
+        posts: Iterable[Reply] = (),
+        restores: Iterable[Reply] = (),
+        extension: Reply = REGISTERED,
+        on_chunk: Callable[[bytes], None] | None = None,
+    ) -> None:
         self.requests: list[Request] = []
         self.problems: list[BaseException] = []
         self.idle = threading.Event()
         self._invocations = list(invocations)
         self._posts = list(posts)
+        self._restores = list(restores)
+        self._extension = extension
+        self._on_chunk = on_chunk
         self._lock = threading.Lock()
         self._connections: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -128,7 +150,7 @@ class FakeApi:
         try:
             while self._serve_one(connection, number):
                 pass
-        except OSError:
+        except (OSError, EOFError):
             pass  # The loop under test was ended, or the connection was.
         except BaseException as problem:  # noqa: BLE001 - the test's thread raises it
             self.problems.append(problem)
@@ -142,22 +164,95 @@ class FakeApi:
         method, path, version = first.split(" ")
         assert version == "HTTP/1.1"
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-        chosen = self._choose(method)
-        length = int(headers.get("content-length", "0"))
-        while not (chosen and chosen.early) and len(body) < length:
-            body += connection.recv(1 << 20)
-        assert len(body) <= length, "the loop sent more than it said"
-        self.requests.append(Request(number, method, path, headers, body, head + b"\r\n\r\n" + body))
+        chosen = self._choose(method, path)
+        limit = chosen.read if chosen else None
+        if headers.get("transfer-encoding") == "chunked":
+            chunks, trailers, raw = _read_chunks(connection, body, limit, self._on_chunk)
+            body = b"".join(chunks)
+        else:
+            chunks, trailers = [], {}
+            body = raw = _read_body(connection, body, int(headers.get("content-length", "0")), limit)
+        request = Request(number, method, path, headers, body, head + b"\r\n\r\n" + raw, tuple(chunks), trailers)
+        self.requests.append(request)
         if chosen is None:
-            self.idle.set()
+            if path.endswith("/invocation/next"):
+                self.idle.set()
             return False
         return _act(connection, chosen)
 
-    def _choose(self, method: str) -> Reply | None:
+    def _choose(self, method: str, path: str) -> Reply | None:
+        """What to do about a request; None is to leave it waiting."""
         with self._lock:
-            if method == "POST":
-                return self._posts.pop(0) if self._posts else ACCEPTED
-            return self._invocations.pop(0) if self._invocations else None
+            match method, path.split("/")[2:]:
+                case "POST", ["extension", "register"]:
+                    return self._extension
+                case "GET", ["extension", "event", "next"]:
+                    return None
+                case "GET", ["runtime", "restore", "next"]:
+                    return self._restores.pop(0) if self._restores else RESTORED
+                case "POST", _:
+                    return self._posts.pop(0) if self._posts else ACCEPTED
+                case _:
+                    return self._invocations.pop(0) if self._invocations else None
+
+
+def _read_body(connection: socket.socket, body: bytes, length: int, limit: int | None) -> bytes:
+    wanted = length if limit is None else min(limit, length)
+    while len(body) < wanted:
+        more = connection.recv(1 << 20)
+        if not more:
+            raise EOFError("the loop hung up in the middle of a request")
+        body += more
+    assert len(body) <= length, "the loop sent more than it said"
+    return body
+
+
+def _read_chunks(
+    connection: socket.socket, raw: bytes, limit: int | None, on_chunk: Callable[[bytes], None] | None
+) -> tuple[list[bytes], dict[str, str], bytes]:
+    """Chunks, trailers and every byte of them."""
+    reader = _Reader(connection, raw)
+    chunks: list[bytes] = []
+    trailers: dict[str, str] = {}
+    while limit is None or len(chunks) < limit:
+        size = int(reader.take_line(), 16)
+        if size == 0:
+            while line := reader.take_line():
+                name, value = line.decode("ascii").split(": ", 1)
+                trailers[name.lower()] = value
+            assert reader.taken == len(reader.data), "the loop sent more than its stream"
+            break
+        chunks.append(reader.take(size))
+        assert reader.take(2) == b"\r\n"
+        if on_chunk:
+            on_chunk(chunks[-1])
+    return chunks, trailers, reader.data[: reader.taken]
+
+
+class _Reader:
+    def __init__(self, connection: socket.socket, data: bytes) -> None:
+        self.data = data
+        self.taken = 0
+        self._connection = connection
+
+    def _fill(self) -> None:
+        more = self._connection.recv(65536)
+        if not more:
+            raise EOFError("the loop hung up in the middle of a stream")
+        self.data += more
+
+    def take(self, size: int) -> bytes:
+        while len(self.data) < self.taken + size:
+            self._fill()
+        self.taken += size
+        return self.data[self.taken - size : self.taken]
+
+    def take_line(self) -> bytes:
+        while (end := self.data.find(b"\r\n", self.taken)) < 0:
+            self._fill()
+        line = self.take(end - self.taken)
+        self.taken += 2
+        return line
 
 
 def _read_until(connection: socket.socket, end: bytes) -> bytes | None:
@@ -188,6 +283,15 @@ def _act(connection: socket.socket, chosen: Reply) -> bool:
 
 
 @dataclass(frozen=True)
+class Frame:
+    """One record as the platform gets it."""
+
+    kind: int
+    time_in_us: int
+    message: str
+
+
+@dataclass(frozen=True)
 class Run:
     """What came of a loop: requests in their order, what it wrote, its exit code or None if it was left waiting."""
 
@@ -195,10 +299,23 @@ class Run:
     stdout: str
     stderr: str
     exit_code: int | None
+    telemetry: bytes = b""
 
     @property
     def posts(self) -> list[Request]:
-        return [request for request in self.requests if request.method == "POST"]
+        """The POSTs to the Runtime API."""
+        return [request for request in self.requests if request.method == "POST" and "/runtime/" in request.path]
+
+    @property
+    def frames(self) -> list[Frame]:
+        """What came through the telemetry descriptor."""
+        frames, rest = [], self.telemetry
+        while rest:
+            kind, length, time_in_us = struct.unpack(">IIQ", rest[:16])
+            assert len(rest) >= 16 + length
+            frames.append(Frame(kind, time_in_us, rest[16 : 16 + length].decode()))
+            rest = rest[16 + length :]
+        return frames
 
     @property
     def post(self) -> Request:
@@ -253,13 +370,19 @@ class Loop:
         arguments: Iterable[str] = (),
         command: Callable[[list[str]], list[str]] = list,
         cwd: Path | None = None,
+        restores: Iterable[Reply] = (),
+        extension: Reply = REGISTERED,
+        on_chunk: Callable[[bytes], None] | None = None,
+        telemetry: bool = False,
+        signal: int | None = None,
     ) -> Run:
         """Writes ``function.py`` and runs the loop until it waits for what does not come, or ends.
 
-        Without invocations there is one with an empty object.
+        Without invocations there is one with an empty object. ``telemetry`` gives it a descriptor for frames;
+        ``signal`` is sent when it waits, and then it has to end.
         """
         self.write("function.py", code)
-        api = FakeApi(invocations or (event({}),), posts)
+        api = FakeApi(invocations or (event({}),), posts, restores, extension, on_chunk)
         environment = {
             "PATH": os.environ["PATH"],
             "LAMBDA_TASK_ROOT": str(self.task_root),
@@ -269,22 +392,45 @@ class Loop:
             **self.variables,
         }
         environment = {name: value for name, value in environment.items() if value}
-        line = command([self.interpreter, "-SP", str(self.bootstrap), *arguments])
+        line = command([self.interpreter, "-SPu", str(self.bootstrap), *arguments])
         try:
-            return self._watch(line, environment, api, cwd or self.folder)
+            return self._watch(line, environment, api, cwd or self.folder, telemetry, signal)
         finally:
             api.close()
 
-    def _watch(self, line: list[str], environment: dict[str, str], api: FakeApi, cwd: Path) -> Run:
-        stdout, stderr = self.folder / "stdout", self.folder / "stderr"
-        with stdout.open("wb") as out, stderr.open("wb") as err:
-            process = subprocess.Popen(line, env=environment, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+    def _watch(
+        self,
+        line: list[str],
+        environment: dict[str, str],
+        api: FakeApi,
+        cwd: Path,
+        telemetry: bool,
+        signal: int | None,
+    ) -> Run:
+        paths = [self.folder / name for name in ("stdout", "stderr", "telemetry")]
+        with paths[0].open("wb") as out, paths[1].open("wb") as err, paths[2].open("wb") as frames:
+            descriptors = [frames.fileno()] if telemetry else []
+            if telemetry:
+                environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(frames.fileno())
+            process = subprocess.Popen(
+                line,
+                env=environment,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                pass_fds=descriptors,
+            )
             try:
                 exit_code = _wait(process, api.idle)
+                if signal is not None and exit_code is None:
+                    process.send_signal(signal)
+                    exit_code = process.wait(SAFETY_NET)
             finally:
                 process.kill()
                 process.wait()
-        return Run(list(api.requests), stdout.read_text("utf-8"), stderr.read_text("utf-8"), exit_code)
+        stdout, stderr, written = (path.read_bytes() for path in paths)
+        return Run(list(api.requests), stdout.decode(), stderr.decode(), exit_code, written)
 
 
 def _wait(process: "subprocess.Popen[bytes]", idle: threading.Event) -> int | None:

@@ -152,7 +152,7 @@ def test_a_refused_post_is_reported_and_the_loop_goes_on(loop: Loop, status: str
 
 
 def test_a_large_result_that_is_refused_before_it_is_read_is_reported_and_the_loop_goes_on(loop: Loop) -> None:
-    refused = Reply((reply("413 Payload Too Large", b"too large", {"Connection": "close"}),), "close", early=True)
+    refused = Reply((reply("413 Payload Too Large", b"too large", {"Connection": "close"}),), "close", read=0)
     run = loop("def handler(event, context): return 'x' * event", event(20_000_000), event(1, 2), posts=[refused])
     assert run.posts[1].json == "x"
     assert "the Runtime API answered 413: too large" in run.stderr

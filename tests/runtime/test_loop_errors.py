@@ -2,7 +2,7 @@
 
 import pytest
 
-from .fake_api import Loop, event
+from .fake_api import Loop, as_logged, event
 
 FAILING = """
 def inner(event):
@@ -33,11 +33,11 @@ def test_an_exception_is_told_with_the_frames_of_the_function_alone(loop: Loop) 
     }
 
 
-def test_an_exception_is_written_to_stderr(loop: Loop) -> None:
+def test_an_exception_is_one_record_of_the_log(loop: Loop) -> None:
     run = loop(FAILING, event("x"))
-    stack = "".join(run.error["stackTrace"])
-    assert run.stderr == f"[ERROR] ValueError: no: x\nTraceback (most recent call last):\n{stack}"
-    assert run.stdout == ""
+    stack = as_logged(run.error["stackTrace"])
+    assert run.stdout == f"[ERROR] ValueError: no: x\rTraceback (most recent call last):\r{stack}\n"
+    assert run.stderr == ""
 
 
 def test_the_loop_goes_on_after_an_exception(loop: Loop) -> None:
@@ -49,7 +49,8 @@ def test_a_handler_with_the_wrong_arguments_has_no_frames_to_show(loop: Loop) ->
     run = loop("def handler(event): pass")
     assert run.error["errorMessage"] == "handler() takes 1 positional argument but 2 were given"
     assert run.error["stackTrace"] == []
-    assert run.stderr == "[ERROR] TypeError: handler() takes 1 positional argument but 2 were given\n"
+    message = "handler() takes 1 positional argument but 2 were given"
+    assert run.stdout == f"[ERROR] TypeError: {message}\rTraceback (most recent call last):\n"
 
 
 def test_an_endless_recursion_is_told_in_a_few_lines(loop: Loop) -> None:
@@ -112,24 +113,31 @@ def handler(event, context):
     assert run.error["errorType"] == "Runtime.ExitError"
     assert run.error["errorMessage"] == f"The function left its process: {message}"
     assert run.error["stackTrace"] == [frame(loop, 6, "handler", statement)]
-    assert run.stdout == "out\nbye\n"
+    assert run.stdout.startswith("out\n[ERROR] Runtime.ExitError: ")
+    assert run.stdout.endswith("\nbye\n")
 
 
 def test_another_base_exception_is_told_and_ends_the_process(loop: Loop) -> None:
     run = loop("def handler(event, context): raise KeyboardInterrupt('odd')", event({}), event({}, 2))
     assert run.exit_code == 1
     assert run.error["errorType"] == "KeyboardInterrupt"
-    assert run.stderr.count("KeyboardInterrupt") == 2
-    assert "layer_runtime" not in run.stderr
+    assert run.stdout.startswith("[ERROR] KeyboardInterrupt: odd\r")
+    assert "layer_runtime" not in run.stdout
+    assert run.stderr == ""
 
 
-def test_errors_are_logged_even_when_the_function_took_stderr_away(loop: Loop) -> None:
-    run = loop("import io, sys\nsys.stderr = io.StringIO()\ndef handler(event, context): raise ValueError('seen')")
-    assert "[ERROR] ValueError: seen" in run.stderr
+def test_errors_are_logged_even_when_the_function_took_stdout_away(loop: Loop) -> None:
+    run = loop("import io, sys\nsys.stdout = io.StringIO()\ndef handler(event, context): raise ValueError('seen')")
+    assert "[ERROR] ValueError: seen" in run.stdout
 
 
-def test_the_loop_survives_without_any_stderr(loop: Loop) -> None:
-    code = "import os\ndef handler(event, context):\n    os.close(2)\n    return 1 / event"
+def test_errors_go_to_stderr_when_the_function_closed_stdout(loop: Loop) -> None:
+    run = loop("import os\nos.close(1)\ndef handler(event, context): raise ValueError('seen')")
+    assert run.stderr.startswith("[ERROR] ValueError: seen\r")
+
+
+def test_the_loop_survives_without_any_output(loop: Loop) -> None:
+    code = "import os\ndef handler(event, context):\n    os.close(1)\n    os.close(2)\n    return 1 / event"
     run = loop(code, event(0), event(1, 2))
     assert [request.path.rpartition("/")[2] for request in run.posts] == ["error", "error"]
     assert run.posts[1].json["errorType"] == "OSError"

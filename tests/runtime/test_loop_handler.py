@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .fake_api import Loop, Run
+from .fake_api import Loop, Run, as_logged
 
 UNUSED = ""
 
@@ -17,7 +17,9 @@ def assert_init_error(run: Run, error_type: str) -> Any:
     assert request.headers["lambda-runtime-function-error-type"] == error_type
     assert request.json["errorType"] == error_type
     assert request.json["requestId"] == ""
-    assert run.stderr.startswith(f"[ERROR] {error_type}: {request.json['errorMessage']}\n")
+    assert run.stdout.startswith(
+        f"[ERROR] {error_type}: {request.json['errorMessage']}\rTraceback (most recent call last):"
+    )
     return request.json
 
 
@@ -71,10 +73,19 @@ def test_an_argument_wins_over_the_environment(loop: Loop) -> None:
     assert loop(code, handler="function.handler", arguments=["function.other"]).result == "function.other"
 
 
-@pytest.mark.parametrize("name", ["handler", "", ".handler", "function.", None])
-def test_a_name_without_module_and_function_is_malformed(loop: Loop, name: str | None) -> None:
+@pytest.mark.parametrize("name", ["handler", "", None])
+def test_a_name_without_a_dot_is_malformed(loop: Loop, name: str | None) -> None:
     error = assert_init_error(loop(UNUSED, handler=name), "Runtime.MalformedHandlerName")
     assert error["errorMessage"] == f"Bad handler '{name or ''}': it should be module.function"
+
+
+def test_a_name_that_ends_with_a_dot_names_no_function(loop: Loop) -> None:
+    error = assert_init_error(loop(UNUSED, handler="function."), "Runtime.HandlerNotFound")
+    assert error["errorMessage"] == "Handler '' missing on module 'function'"
+
+
+def test_a_name_that_begins_with_a_dot_names_no_module(loop: Loop) -> None:
+    assert_init_error(loop(UNUSED, handler=".handler"), "ValueError")
 
 
 def test_a_built_in_module_cannot_hold_a_handler(loop: Loop) -> None:
@@ -121,7 +132,7 @@ def test_an_import_that_fails_inside_the_function_is_shown_with_its_stack(
         f'  File "{loop.task_root / "function.py"}", line 1, in <module>\n    import inner\n',
         f'  File "{inner}", line 2, in <module>\n    {statement}\n',
     ]
-    assert f"Traceback (most recent call last):\n{''.join(error['stackTrace'])}" in run.stderr
+    assert run.stdout.endswith(f"\r{as_logged(error['stackTrace'])}\n")
 
 
 def test_a_syntax_error_names_file_line_and_text(loop: Loop) -> None:

@@ -65,14 +65,14 @@ def test_a_body_of_another_type_reaches_the_handler_as_bytes(loop: Loop) -> None
 
 
 @pytest.mark.parametrize(
-    "body", [b' \r\n\t{"a": 1}\n', b'"\\ud83d\\ude00\\n"', b"-0.5e3", b"[[[]]]", b"12345678901234567890", b"NaN"]
+    "body", [b' \r\n\t{"a": 1}\n', b'"\\ud83d\\ude00\\n"', b"-0.5e3", b"[[[]]]", b"12345678901234567890"]
 )
 def test_json_is_read_as_the_standard_library_reads_it(loop: Loop, body: bytes) -> None:
     code = "def handler(event, context): return repr(event)"
     assert loop(code, event(body)).result == repr(json.loads(body))
 
 
-@pytest.mark.parametrize("body", [b"{", b"", b"[1,]", b"{} {}", b'"\xff"', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"{", b"", b"[1,]", b"{} {}", b'"\xff"', b"[" * 100_000, b"NaN", b"[-Infinity]"])
 def test_a_body_that_is_no_json_is_an_unmarshal_error_and_the_loop_goes_on(loop: Loop, body: bytes) -> None:
     run = loop(ECHO, event(body), event("next"))
     failed, answered = run.posts

@@ -46,7 +46,7 @@ def packages(layer: Path) -> Path:
 
 
 def test_the_kernel_can_run_bootstrap_without_a_shell() -> None:
-    assert BOOTSTRAP.read_bytes().splitlines()[0] == b"#!/opt/bin/python3.13 -SP"
+    assert BOOTSTRAP.read_bytes().splitlines()[0] == b"#!/opt/bin/python3.13 -SPu"
     assert stat.S_IMODE(BOOTSTRAP.stat().st_mode) == 0o755
 
 
@@ -198,7 +198,7 @@ def test_an_exec_wrapper_gets_the_command_line_and_may_change_the_handler(loop: 
     code = f"{PATHS}\nwrapped = lambda event, context: handler(event, context) | {{'wrapped': True}}"
     result = loop(code, arguments=["function.handler"]).result
     assert result["wrapped"] is True
-    assert result["env"]["WORDS"].split(" ")[1:] == ["-SP", str(BOOTSTRAP)]
+    assert result["env"]["WORDS"].split(" ")[1:] == ["-SPu", str(BOOTSTRAP)]
     assert Path(result["env"]["WORDS"].split(" ")[0]).samefile(loop.interpreter)
     assert result["env"]["AWS_LAMBDA_EXEC_WRAPPER"] == str(path)
     assert "_LAYER_EXEC_WRAPPED" not in result["env"]
@@ -216,7 +216,7 @@ def test_an_exec_wrapper_that_is_missing_is_exit_127(loop: Loop) -> None:
     loop.variables["AWS_LAMBDA_EXEC_WRAPPER"] = "/no/such/wrapper"
     run = loop("")
     assert run.exit_code == 127
-    assert run.stderr == "AWS_LAMBDA_EXEC_WRAPPER: /no/such/wrapper: does not exist\n"
+    assert run.stderr == "[ERROR] AWS_LAMBDA_EXEC_WRAPPER: /no/such/wrapper: does not exist\n"
     assert run.requests == []
 
 
@@ -225,4 +225,4 @@ def test_an_exec_wrapper_that_cannot_be_executed_is_exit_126(loop: Loop, text: s
     path = wrapper(loop, text, mode)
     run = loop("")
     assert run.exit_code == 126
-    assert run.stderr.startswith(f"AWS_LAMBDA_EXEC_WRAPPER: {path}: is not an executable")
+    assert run.stderr.startswith(f"[ERROR] AWS_LAMBDA_EXEC_WRAPPER: {path}: is not an executable")

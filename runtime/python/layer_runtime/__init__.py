@@ -7,7 +7,11 @@ The modules, in the order in which an event meets them:
 - ``connection``: HTTP/1.1 over one socket. ``api``: the Runtime API's calls.
 - ``loop``: event → handler → answer.
 - ``payload``: event and result as JSON. ``context``: the handler's second argument.
-- ``errors``: what went wrong, as the Runtime API and the log want it.
+- ``errors``, ``report``: what went wrong, as the Runtime API, X-Ray and the log want it.
+- ``log``: where records go. ``function_logging``: what the function logs with ``logging``.
+- ``imports``: what waits for the function to import something.
+- ``coroutines``, ``streaming``: handlers that are ``async``, and responses that leave piece by piece.
+- ``lifecycle``, ``extension``, ``snapstart``: how the process ends, and how it is copied.
 
 What start-up imports is paid for at every cold start: built-in and frozen modules only. That is why there are no
 dataclasses here, and why annotations that need ``typing`` are strings.

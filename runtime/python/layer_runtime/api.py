@@ -4,13 +4,16 @@ import sys
 
 from layer_runtime import VERSION
 from layer_runtime.connection import Answer, Connection, ConnectionBroken
-from layer_runtime.errors import ErrorReport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from layer_runtime.report import ErrorReport
+
 BASE = "/2018-06-01/runtime"
+ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
+ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
 USER_AGENT = f"static-python-layer/{VERSION} CPython/{sys.version.partition(' ')[0]}"
 
 
@@ -38,7 +41,7 @@ class Invocation:
         get = headers.get
         self.request_id = headers["lambda-runtime-aws-request-id"]
         self.deadline_in_ms = int(get("lambda-runtime-deadline-ms") or 0)
-        self.function_arn = get("lambda-runtime-invoked-function-arn")
+        self.function_arn = get("lambda-runtime-invoked-function-arn", "")
         self.trace_id = get("lambda-runtime-trace-id")
         self.client_context = get("lambda-runtime-client-context")
         self.cognito_identity = get("lambda-runtime-cognito-identity")
@@ -49,15 +52,20 @@ class Invocation:
 
 
 class RuntimeApi:
-    """The Runtime API at ``host:port``. Every method raises ApiError when its call fails."""
+    """The Runtime API at ``host:port``. Every method raises ApiError when its call fails.
 
-    __slots__ = ("_common", "_connection", "_next")
+    ``invocation`` is the one that is not answered yet; ``is_streaming``: its answer has begun and goes on.
+    """
+
+    __slots__ = ("_common", "_connection", "_next", "invocation", "is_streaming")
 
     def __init__(self, endpoint: str) -> None:
         try:
             self._connection = Connection(endpoint)
         except ValueError:
             raise ApiError(f"AWS_LAMBDA_RUNTIME_API is {endpoint!r}: it should be host:port") from None
+        self.invocation: Invocation | None = None
+        self.is_streaming = False
         self._common = f"HTTP/1.1\r\nHost: {endpoint}\r\nUser-Agent: {USER_AGENT}\r\n"
         self._next = f"GET {BASE}/invocation/next {self._common}\r\n".encode()
 
@@ -69,25 +77,84 @@ class RuntimeApi:
             raise ApiError(f"no next invocation: {error}") from error
         _expect_success("no next invocation", answer)
         try:
-            return Invocation(answer.headers, answer.body)
+            self.invocation = Invocation(answer.headers, answer.body)
         except (KeyError, ValueError) as error:
             raise ApiError(f"the next invocation has headers that make no sense: {error!r}") from error
+        return self.invocation
 
     def respond(self, invocation: Invocation, body: bytes, content_type: str) -> None:
         """Hands in an invocation's result."""
+        self.invocation = None
         self._post(f"/invocation/{invocation.request_id}/response", body, content_type, _echo(invocation))
 
-    def fail(self, invocation: Invocation, error: ErrorReport) -> None:
+    def fail(self, invocation: Invocation, error: "ErrorReport") -> None:
         """Says that an invocation failed."""
-        self._post_error(f"/invocation/{invocation.request_id}/error", error, _echo(invocation))
+        self.invocation = None
+        headers = _echo(invocation)
+        if cause := error.to_xray():
+            headers += f"Lambda-Runtime-Function-XRay-Error-Cause: {cause}\r\n"
+        self._post_error(f"/invocation/{invocation.request_id}/error", error, error.error_type, headers)
 
-    def fail_init(self, error: ErrorReport) -> None:
-        """Says that the function could not be loaded."""
-        self._post_error("/init/error", error)
+    def fail_init(self, error: "ErrorReport", error_type: str | None = None) -> None:
+        """Says that the function could not be loaded, under a type of the platform's if there is one."""
+        self._post_error("/init/error", error, error_type or error.error_type)
 
-    def _post_error(self, path: str, error: ErrorReport, headers: str = "") -> None:
-        error_type = _header_safe(error.error_type)
-        headers += f"Lambda-Runtime-Function-Error-Type: {error_type}\r\n"
+    def begin_stream(self, invocation: Invocation, content_type: str) -> None:
+        """Begins a result that is sent piece by piece."""
+        self.is_streaming = True
+        head = (
+            f"POST {BASE}/invocation/{invocation.request_id}/response {self._common}"
+            f"Content-Type: {_header_safe(content_type)}\r\nTransfer-Encoding: chunked\r\n"
+            f"Trailer: {ERROR_TYPE}, {ERROR_BODY}\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n"
+            f"{_echo(invocation)}\r\n"
+        )
+        try:
+            self._connection.begin(head.encode())
+        except ConnectionBroken as error:
+            raise ApiError(f"the response of {invocation.request_id}: {error}") from error
+
+    def send_chunk(self, piece: bytes) -> None:
+        """Sends a piece, which is not empty. Raises BrokenPipeError when nobody reads any more."""
+        if not self._connection.go_on(b"%X\r\n" % len(piece), piece, b"\r\n"):
+            raise BrokenPipeError("Lambda has stopped reading the response")
+
+    def end_stream(self, invocation: Invocation, error: "ErrorReport | None" = None) -> None:
+        """Ends the stream, with the error that cut it short if there is one."""
+        self.invocation = None
+        self.is_streaming = False
+        trailers = ""
+        if error is not None:
+            from binascii import b2a_base64
+
+            body = b2a_base64(error.to_json(), newline=False).decode()
+            trailers = f"{ERROR_TYPE}: {_header_safe(error.error_type)}\r\n{ERROR_BODY}: {body}\r\n"
+        what = f"the response of {invocation.request_id}"
+        self._connection.go_on(f"0\r\n{trailers}\r\n".encode())
+        try:
+            answer = self._connection.end()
+        except ConnectionBroken as problem:
+            raise ApiError(f"{what}: {problem}") from problem
+        _expect_success(what, answer)
+
+    def wait_for_restore(self) -> None:
+        """Says that the function is ready for its snapshot, and returns in a copy of it."""
+        request = f"GET {BASE}/restore/next {self._common}\r\n".encode()
+        try:
+            answer = self._connection.ask(request)
+        except ConnectionBroken as error:
+            raise ApiError(f"no restore: {error}") from error
+        _expect_success("no restore", answer)
+
+    def fail_restore(self, error: "ErrorReport") -> None:
+        """Says that the function cannot go on after a restore."""
+        self._post_error("/restore/error", error, "Runtime.AfterRestoreError")
+
+    def reconnect(self) -> None:
+        """Leaves a connection that may have been another machine's."""
+        self._connection.drop()
+
+    def _post_error(self, path: str, error: "ErrorReport", error_type: str, headers: str = "") -> None:
+        headers += f"{ERROR_TYPE}: {_header_safe(error_type)}\r\n"
         self._post(path, error.to_json(), "application/json", headers)
 
     def _post(self, path: str, body: bytes, content_type: str, headers: str) -> None:

@@ -1,8 +1,9 @@
 """The handler's second argument."""
 
 import os
-import sys
 import time
+
+from layer_runtime.log import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class LambdaContext:
         function: Function,
         request_id: str,
         deadline_in_ms: int,
-        invoked_function_arn: str | None,
+        invoked_function_arn: str,
         tenant_id: str | None,
         client_context: "dict[str, Any] | None",
         cognito_identity: "dict[str, Any] | None",
@@ -83,7 +84,6 @@ class LambdaContext:
         self.memory_limit_in_mb = function.memory_limit_in_mb
         self.function_version = function.version
         self.invoked_function_arn = invoked_function_arn
-        self.tenant_id = tenant_id
         self.client_context = None if client_context is None else ClientContext(client_context)
         identity = cognito_identity or {}
         self.identity = CognitoIdentity(
@@ -92,6 +92,7 @@ class LambdaContext:
                 "cognito_identity_pool_id": identity.get("cognitoIdentityPoolId"),
             }
         )
+        self.tenant_id = tenant_id
         self._w3c = client_context and client_context.get("w3c")
         self._deadline_in_ms = deadline_in_ms
 
@@ -106,8 +107,7 @@ class LambdaContext:
 
     def log(self, message: object) -> None:
         """Writes the message to the log as it is, with no line end of its own."""
-        sys.stdout.write(str(message))
-        sys.stdout.flush()
+        log.write(str(message))
 
     def __repr__(self) -> str:
         return _show(self, [name for name in vars(self) if not name.startswith("_")])

@@ -2,12 +2,18 @@
 
 import sys
 
-from layer_runtime.errors import Fault, stack_of
+from layer_runtime.errors import Fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from layer_runtime.api import RuntimeApi
+
+ASYNCHRONOUS = 0x80 | 0x200
+"""``inspect.CO_COROUTINE`` and ``inspect.CO_ASYNC_GENERATOR``, without ``inspect``."""
+STREAM = "response_stream"
 
 
 def find_handler(name: str) -> "Callable[[Any, Any], Any]":
@@ -17,7 +23,7 @@ def find_handler(name: str) -> "Callable[[Any, Any], Any]":
     for; whatever else the function's code raises while it is imported passes through.
     """
     path, _, attribute = name.rpartition(".")
-    if not path or not attribute:
+    if "." not in name:
         raise Fault("Runtime.MalformedHandlerName", f"Bad handler '{name}': it should be module.function")
     module = path.replace("/", ".")
     if module.partition(".")[0] in sys.builtin_module_names:
@@ -26,11 +32,36 @@ def find_handler(name: str) -> "Callable[[Any, Any], Any]":
         found, objects = _import_holder(module)
     except ImportError as error:
         message = f"Unable to import module '{path}': {error}"
-        raise Fault("Runtime.ImportModuleError", message, stack_of(error)) from error
+        raise Fault("Runtime.ImportModuleError", message, error) from error
     except SyntaxError as error:
         place = f'  File "{error.filename}" Line {error.lineno}\n    {error.text}'
-        raise Fault("Runtime.UserCodeSyntaxError", f"Syntax error in module '{path}': {error}", [place]) from error
+        raise Fault(
+            "Runtime.UserCodeSyntaxError", f"Syntax error in module '{path}': {error}", stack=[place]
+        ) from error
     return _get(name, found, [*objects, attribute])
+
+
+def prepare_handler(handler: "Callable[..., Any]", api: "RuntimeApi") -> "Callable[[Any, Any], Any]":
+    """The handler as the loop calls it, and what it will need, now: before the first event, time is cheap."""
+    code = _code_of(handler)
+    if code is None:
+        return handler
+    if code.co_flags & ASYNCHRONOUS:
+        __import__("layer_runtime.coroutines")
+    if STREAM in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        from layer_runtime.streaming import with_stream
+
+        return with_stream(handler, api)
+    return handler
+
+
+def _code_of(handler: "Any") -> "Any":
+    """The code of the function that will get the arguments; None where that is not written in Python."""
+    while (inner := getattr(handler, "__wrapped__", None)) is not None:
+        handler = inner
+    if not hasattr(handler, "__code__"):  # A bound method has its function's; another object may be called like one.
+        handler = getattr(type(handler), "__call__", None)  # noqa: B004 - not whether, but what
+    return getattr(handler, "__code__", None)
 
 
 def _import_holder(module: str) -> "tuple[Any, list[str]]":

@@ -4,7 +4,9 @@ import os
 
 from layer_runtime.api import ApiError, Invocation, RuntimeApi
 from layer_runtime.context import Function, LambdaContext
-from layer_runtime.errors import ErrorReport, Fault, flush_output, write_log
+from layer_runtime.errors import Fault
+from layer_runtime.lifecycle import leave_copy, process
+from layer_runtime.log import flush_output, log
 from layer_runtime.payload import Unencodable, decode_event, encode_result, from_json
 
 TYPE_CHECKING = False
@@ -13,6 +15,22 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     Handler = Callable[[Any, Any], Any]
+
+
+async def _coroutine() -> None: ...
+
+
+async def _generator() -> "Any":
+    yield
+
+
+_sample = _coroutine()
+_sample.close()
+Coroutine = type(_sample)
+AsyncGenerator = type(_generator())
+Generator = type(_ for _ in ())
+UNFINISHED = frozenset((Coroutine, AsyncGenerator, Generator))
+"""Types of results that are still to be worked out; ``types`` has names for them, and is not imported for that."""
 
 
 def serve(api: RuntimeApi, handler: "Handler") -> "NoReturn":
@@ -28,21 +46,39 @@ def serve(api: RuntimeApi, handler: "Handler") -> "NoReturn":
 def _answer(api: RuntimeApi, invocation: Invocation, handler: "Handler", function: Function) -> None:
     """Runs the handler on one invocation and hands in what came of it."""
     _set_trace_id(invocation.trace_id)
+    log.request_id, log.tenant_id = invocation.request_id, invocation.tenant_id
     try:
-        body, content_type = _run(invocation, handler, function)
+        body, content_type = _run(api, invocation, handler, function)
     except BaseException as exception:
-        report = ErrorReport(exception, invocation.request_id)
-        write_log(report.to_text())
-        _deliver(lambda: api.fail(invocation, report))
-        if isinstance(exception, Exception):
-            return
-        raise exception if isinstance(exception, SystemExit) else SystemExit(1) from None
+        if process.is_copy:
+            leave_copy(exception)
+        _fail(api, invocation, exception)
+        return
+    if process.is_copy:
+        leave_copy(None)
     # What the function printed belongs to this invocation: the process may be frozen once it is answered.
     flush_output()
-    _deliver(lambda: api.respond(invocation, body, content_type))
+    if api.is_streaming:
+        deliver(lambda: api.end_stream(invocation))
+    else:
+        deliver(lambda: api.respond(invocation, body, content_type))
 
 
-def _run(invocation: Invocation, handler: "Handler", function: Function) -> tuple[bytes, str]:
+def _fail(api: RuntimeApi, invocation: Invocation, exception: BaseException) -> None:
+    """Hands in an error; raises SystemExit when it was one to end the process with."""
+    from layer_runtime.report import ErrorReport
+
+    report = ErrorReport(exception, invocation.request_id)
+    report.write()
+    if api.is_streaming:
+        deliver(lambda: api.end_stream(invocation, report))
+    else:
+        deliver(lambda: api.fail(invocation, report))
+    if not isinstance(exception, Exception):
+        raise exception if isinstance(exception, SystemExit) else SystemExit(1) from None
+
+
+def _run(api: RuntimeApi, invocation: Invocation, handler: "Handler", function: Function) -> tuple[bytes, str]:
     """The result as body and content type; raises Fault, or whatever the handler raises."""
     context = LambdaContext(
         function,
@@ -56,13 +92,30 @@ def _run(invocation: Invocation, handler: "Handler", function: Function) -> tupl
     try:
         event = decode_event(invocation.body, invocation.content_type)
     except (ValueError, RecursionError) as error:
-        raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
+        raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from None
     result = handler(event, context)
+    if type(result) in UNFINISHED:
+        result = _finish(api, result)
+    if api.is_streaming:
+        return b"", ""
     try:
         return encode_result(result)
     except Exception as error:  # Not only Unencodable: a dict or an _asdict of the function's own may raise anything.
         reason = str(error) if isinstance(error, Unencodable) else f"{type(error).__name__}: {error}"
-        raise Fault("Runtime.MarshalError", f"Unable to marshal response: {reason}") from error
+        raise Fault("Runtime.MarshalError", f"Unable to marshal response: {reason}", error) from None
+
+
+def _finish(api: RuntimeApi, result: "Any") -> "Any":
+    """What a coroutine returns; None for a generator, whose pieces have been sent."""
+    if type(result) is Coroutine:
+        from layer_runtime import coroutines
+
+        return coroutines.run(result)
+    from layer_runtime import streaming
+
+    if type(result) is Generator:
+        return streaming.send_all(api, result)
+    return streaming.send_all_async(api, result)
 
 
 def _object_in_header(name: str, text: str | None) -> "dict[str, Any] | None":
@@ -72,7 +125,7 @@ def _object_in_header(name: str, text: str | None) -> "dict[str, Any] | None":
     try:
         value = from_json(text.encode())
     except (ValueError, RecursionError) as error:
-        raise Fault("Runtime.LambdaContextUnmarshalError", f"Unable to parse {name} JSON: {error}") from error
+        raise Fault("Runtime.LambdaContextUnmarshalError", f"Unable to parse {name} JSON: {error}") from None
     if value is None or isinstance(value, dict):
         return value
     reason = f"{type(value).__name__} is not an object"
@@ -87,9 +140,9 @@ def _set_trace_id(trace_id: str | None) -> None:
         del os.environ["_X_AMZN_TRACE_ID"]
 
 
-def _deliver(call: "Callable[[], None]") -> None:
+def deliver(call: "Callable[[], None]") -> None:
     """Makes a call that hands in an answer. If it fails, the log says so: the next invocation is none the worse."""
     try:
         call()
     except ApiError as error:
-        write_log(f"[ERROR] Runtime API: {error}\n")
+        log.complain(f"Runtime API: {error}")

@@ -4,9 +4,11 @@ import builtins
 import os
 import sys
 
+from layer_runtime import imports
 from layer_runtime.api import ApiError, RuntimeApi
-from layer_runtime.errors import ErrorReport, write_log
-from layer_runtime.handler import find_handler
+from layer_runtime.handler import find_handler, prepare_handler
+from layer_runtime.lifecycle import Terminated, leave_on_time, process
+from layer_runtime.log import log
 from layer_runtime.loop import serve
 
 TYPE_CHECKING = False
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+GRACEFUL_SHUTDOWN = "LAMBDA_GRACEFUL_SHUTDOWN"
 WRAPPED = "_LAYER_EXEC_WRAPPED"
 """Says that this process came out of the wrapper, whose own variable stays for those who look at it."""
 
@@ -34,25 +37,46 @@ def main(prefix: str, arguments: list[str]) -> int:
         return code
     endpoint = os.environ.get("AWS_LAMBDA_RUNTIME_API")
     if not endpoint:
-        write_log("AWS_LAMBDA_RUNTIME_API is not set: bootstrap runs inside Lambda, or under its emulator.\n")
+        log.complain("AWS_LAMBDA_RUNTIME_API is not set: bootstrap runs inside Lambda, or under its emulator.")
         return 1
+    log.configure()
     os.environ.setdefault("AWS_EXECUTION_ENV", f"AWS_Lambda_{PYTHON}")
     _prepare_imports(prefix, os.environ.get("LAMBDA_TASK_ROOT", "/var/task"))
+    process.watch()
     try:
-        return _load_and_serve(RuntimeApi(endpoint))
+        return _load_and_serve(RuntimeApi(endpoint), endpoint)
     except ApiError as error:
-        write_log(f"[ERROR] Runtime API: {error}\n")
+        log.complain(f"Runtime API: {error}")
         return 1
+    except Terminated as exception:
+        leave_on_time(exception)
 
 
-def _load_and_serve(api: RuntimeApi) -> int:
+def _load_and_serve(api: RuntimeApi, endpoint: str) -> int:
+    """An exit code, if it comes to that; raises what ``serve`` raises, and ApiError."""
+    extension = None
+    if os.environ.get(GRACEFUL_SHUTDOWN):
+        from layer_runtime.extension import register
+
+        extension = register(endpoint)
+    imports.install()
     try:
-        handler = find_handler(os.environ.get("_HANDLER", ""))
+        handler = prepare_handler(find_handler(os.environ.get("_HANDLER", "")), api)
+    except Terminated:
+        raise
     except BaseException as exception:  # Whatever stops the function from loading, the platform is told.
+        from layer_runtime.report import ErrorReport
+
         report = ErrorReport(exception)
-        write_log(report.to_text())
+        report.write()
         api.fail_init(report)
         return 1
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        from layer_runtime.snapstart import take_snapshot
+
+        if code := take_snapshot(api, extension):
+            return code
+    # AWS_LAMBDA_MAX_CONCURRENCY (Lambda Managed Instances) would serve with more than one process from here on.
     serve(api, handler)
 
 
@@ -74,10 +98,10 @@ def _enter_wrapper(argument_count: int) -> int:
     try:
         os.execv(wrapper, [wrapper, *command])
     except FileNotFoundError:
-        write_log(f"{WRAPPER}: {wrapper}: does not exist\n")
+        log.complain(f"{WRAPPER}: {wrapper}: does not exist")
         return NOT_FOUND
     except OSError as error:
-        write_log(f"{WRAPPER}: {wrapper}: is not an executable: {error.strerror}\n")
+        log.complain(f"{WRAPPER}: {wrapper}: is not an executable: {error.strerror}")
         return CANNOT_EXECUTE
 
 

@@ -5,16 +5,16 @@ brings ``re`` and ``enum`` along. ``json`` itself is imported for the wording of
 """
 
 import sys
-from _json import encode_basestring, make_encoder, make_scanner
+from _json import encode_basestring, encode_basestring_ascii, make_encoder, make_scanner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
 JSON = "application/json"
 RAW = "application/unknown"
 WHITESPACE = " \t\n\r"
-CONSTANTS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+NAN = float("nan")
 ATOMS = frozenset((str, int, float, bool, type(None)))
 """Exactly these types are written as they are; a subclass of str may be anything."""
 
@@ -36,15 +36,19 @@ class _Digits(str):
     __slots__ = ()
 
 
+def _refuse_constant(name: str) -> "NoReturn":
+    raise ValueError(f"{name} is not JSON")
+
+
 class _ScannerSettings:
-    """What the C scanner reads off its context: ``json.JSONDecoder``'s defaults."""
+    """What the C scanner reads off its context: ``json.JSONDecoder``'s defaults, but no NaN and no Infinity."""
 
     strict = True
     object_hook = None
     object_pairs_hook = None
     parse_float = float
     parse_int = int
-    parse_constant = CONSTANTS.__getitem__
+    parse_constant = _refuse_constant
 
 
 def _refuse(value: object) -> object:
@@ -106,6 +110,35 @@ def to_json(value: object) -> str:
     return "".join(_encode(value, 0))
 
 
+def to_ascii_json(value: object) -> str:
+    """The same in printable ASCII, whatever is in it."""
+    return "".join(make_encoder(None, _refuse, encode_basestring_ascii, None, ": ", ", ", False, False, True)(value, 0))
+
+
+def to_log_json(fields: "dict[str, Any]") -> str:
+    """JSON of anything: what has no JSON form is written as its ``str``."""
+    encode = make_encoder(None, _show, encode_basestring, None, ": ", ", ", False, False, True)
+    try:
+        return "".join(encode(fields, 0))
+    except (TypeError, ValueError, RecursionError):  # Odd keys, numbers without end, what contains itself.
+        return "".join(encode({key: _as_json_or_text(encode, value) for key, value in fields.items()}, 0))
+
+
+def _as_json_or_text(encode: "Any", value: object) -> object:
+    try:
+        encode(value, 0)
+    except (TypeError, ValueError, RecursionError):
+        return _show(value)
+    return value
+
+
+def _show(value: object) -> str:
+    try:
+        return str(value)
+    except Exception as error:
+        return f"<{type(value).__name__} whose __str__ fails with {type(error).__name__}>"
+
+
 def _is_simple(items: "list[Any] | tuple[Any, ...] | dict[Any, Any]") -> bool:
     """Whether the C encoder alone writes this as the managed runtime does.
 
@@ -140,7 +173,7 @@ def _convert(value: "Any") -> object:
         return _convert_array(value)
     decimal = sys.modules.get("decimal")  # Without the module there is no Decimal either.
     if decimal and isinstance(value, decimal.Decimal):
-        return CONSTANTS["NaN"] if value.is_nan() else _Digits(value)
+        return NAN if value.is_nan() else _Digits(value)
     raise Unencodable(f"Object of type {type(value).__name__} is not JSON serializable")
 
 

@@ -1,0 +1,307 @@
+"""Everything that can go wrong between the loop and the Runtime API, one named case each.
+
+After each, the next invocation is answered rightly, or the process has left with a code and a word on stderr. No
+invocation is answered twice, and none is lost in silence.
+"""
+
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from .fake_api import ACCEPTED, HANG_UP, RESET, Loop, Reply, Run, event, invocation_headers, reply
+
+ANSWER = """
+def handler(event, context):
+    if event == "fail": raise ValueError("as asked")
+    return event
+"""
+STREAM = """
+def handler(event, context):
+    yield "begun "
+    if event == "fail": raise ValueError("as asked")
+    yield str(event)
+"""
+(SIZED,) = event({"number": 1}).pieces
+HEADERS = "".join(f"{name}: {value}\r\n" for name, value in invocation_headers().items())
+CHUNKED = (
+    f"HTTP/1.1 200 OK\r\n{HEADERS}Transfer-Encoding: chunked\r\n\r\n".encode()
+    + b'5\r\n{"num\r\n'
+    + b'8\r\nber": 1}\r\n'
+    + b"0\r\n\r\n"
+)
+(TAKEN,) = ACCEPTED.pieces
+TAKEN_IN_CHUNKS = b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n0\r\n\r\n"
+
+
+def answered(run: Run) -> list[str]:
+    """The invocations that were answered, in their order."""
+    return [request.path.split("/")[4] for request in run.posts]
+
+
+def split_at(data: bytes, place: int) -> Reply:
+    return Reply((data[:place], data[place:]))
+
+
+# --- messages in pieces ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("message", [SIZED, CHUNKED], ids=["a sized event", "a chunked event"])
+def test_an_event_may_be_split_at_every_byte(loop: Loop, message: bytes) -> None:
+    run = loop(ANSWER, *(split_at(message, place) for place in range(1, len(message))))
+    assert run.results == [{"number": 1}] * (len(message) - 1)
+    assert {request.connection for request in run.requests} == {1}
+    assert run.stderr == ""
+
+
+@pytest.mark.parametrize("message", [TAKEN, TAKEN_IN_CHUNKS], ids=["sized", "chunked"])
+@pytest.mark.parametrize("code", [ANSWER, STREAM], ids=["result", "stream"])
+def test_the_answer_to_a_post_may_be_split_at_every_byte(loop: Loop, code: str, message: bytes) -> None:
+    places = range(1, len(message))
+    run = loop(code, *(event(place, place) for place in places), posts=[split_at(message, place) for place in places])
+    assert answered(run) == [f"request-{place}" for place in places]
+    assert {request.connection for request in run.requests} == {1}
+    assert run.stderr == ""
+
+
+@pytest.mark.parametrize("message", [SIZED, CHUNKED], ids=["a sized event", "a chunked event"])
+def test_an_event_may_come_byte_by_byte(loop: Loop, message: bytes) -> None:
+    run = loop(ANSWER, Reply(tuple(bytes([byte]) for byte in message)), event(2, 2))
+    assert run.results == [{"number": 1}, 2]
+
+
+# --- /next: connections that end -----------------------------------------------------------------------------------
+
+CUTS = {
+    "in the version": 3,
+    "in the status": 10,
+    "after the status line": SIZED.index(b"\r\n"),
+    "between carriage return and line feed": SIZED.index(b"\r\n") + 1,
+    "in a header's name": SIZED.index(b"Lambda-Runtime-Aws") + 10,
+    "before the empty line": SIZED.index(b"\r\n\r\n") + 2,
+    "in the empty line": SIZED.index(b"\r\n\r\n") + 3,
+    "before the body": SIZED.index(b"\r\n\r\n") + 4,
+    "in the body": SIZED.index(b"\r\n\r\n") + 8,
+    "before the body's last byte": len(SIZED) - 1,
+}
+CHUNKED_CUTS = {
+    "before the first chunk": CHUNKED.index(b"5\r\n"),
+    "after a chunk's size": CHUNKED.index(b"5\r\n") + 1,
+    "in a chunk": CHUNKED.index(b"5\r\n") + 5,
+    "after a chunk's data": CHUNKED.index(b"5\r\n") + 8,
+    "between two chunks": CHUNKED.index(b"8\r\n"),
+    "before the last chunk": CHUNKED.index(b"0\r\n\r\n"),
+    "before the end of the trailers": len(CHUNKED) - 2,
+}
+
+
+def assert_left(run: Run) -> None:
+    """The process ended because the event is gone, and said so; nothing was answered."""
+    assert run.exit_code == 1
+    assert run.posts == []
+    assert re.match(r"\[ERROR\] Runtime API: no next invocation: ", run.stderr)
+    assert "Traceback" not in run.stderr
+    assert len(run.requests) == 1
+
+
+@pytest.mark.parametrize("ending", ["close", "reset"])
+@pytest.mark.parametrize("place", CUTS.values(), ids=list(CUTS))
+def test_an_event_that_is_cut(loop: Loop, place: int, ending: str) -> None:
+    cut = Reply((SIZED[:place],), "reset" if ending == "reset" else "close")
+    run = loop(ANSWER, cut, event(2, 2))
+    if run.exit_code is None:  # A reset can overtake what was sent before it: then it was never seen to begin.
+        assert ending == "reset"
+        assert run.results == [2]
+    else:
+        assert_left(run)
+
+
+@pytest.mark.parametrize("place", CHUNKED_CUTS.values(), ids=list(CHUNKED_CUTS))
+def test_a_chunked_event_that_is_cut(loop: Loop, place: int) -> None:
+    assert_left(loop(ANSWER, Reply((CHUNKED[:place],), "close"), event(2, 2)))
+
+
+@pytest.mark.parametrize("ending", [HANG_UP, RESET], ids=["closed", "reset"])
+def test_a_connection_that_ends_before_an_event_is_made_anew(loop: Loop, ending: Reply) -> None:
+    run = loop(ANSWER, ending, event(1), ending, event(2, 2))
+    assert run.results == [1, 2]
+
+
+@pytest.mark.parametrize("message", [SIZED, CHUNKED], ids=["sized", "chunked"])
+@pytest.mark.parametrize("ending", ["close", "reset"])
+def test_a_connection_that_ends_after_an_event_is_made_anew_for_its_answer(
+    loop: Loop, message: bytes, ending: str
+) -> None:
+    code = """
+import os, select, socket
+def handler(event, context):
+    for number in range(3, 64):  # Until the kernel knows that the loop's connection has ended.
+        try:
+            with socket.socket(fileno=os.dup(number)) as probe: select.select([probe], [], [])
+        except OSError:
+            continue
+    return event
+"""
+    run = loop(code, Reply((message,), "reset" if ending == "reset" else "close"))
+    if run.exit_code is None:
+        assert run.results == [{"number": 1}]
+    else:
+        assert_left(run)
+
+
+# --- /next: answers that make no sense ---------------------------------------------------------------------------
+
+NONSENSE = {
+    "another protocol": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\n",
+    "no status": b"HTTP/1.1\r\n\r\n",
+    "a status in words": b"HTTP/1.1 huh\r\n\r\n",
+    "a status of another script": "HTTP/1.1 ²00 OK\r\n\r\n".encode(),
+    "a negative length": SIZED.replace(b"Content-Length: 13", b"Content-Length: -1"),
+    "a length in words": SIZED.replace(b"Content-Length: 13", b"Content-Length: many"),
+    "a length with underscores": SIZED.replace(b"Content-Length: 13", b"Content-Length: 1_3"),
+    "two lengths in one": SIZED.replace(b"Content-Length: 13", b"Content-Length: 13, 13"),
+    "an empty length": SIZED.replace(b"Content-Length: 13", b"Content-Length:"),
+    "a chunk without a size": CHUNKED.replace(b"8\r\n", b"\r\n"),
+    "a chunk of negative size": CHUNKED.replace(b"8\r\n", b"-8\r\n"),
+    "a chunk with a size in words": CHUNKED.replace(b"8\r\n", b"eight\r\n"),
+    "a chunk that is longer than it says": CHUNKED.replace(b"8\r\n", b"7\r\n"),
+    "a chunk that is shorter than it says": CHUNKED.replace(b"8\r\n", b"9\r\n"),
+}
+
+
+@pytest.mark.parametrize("answer", NONSENSE.values(), ids=list(NONSENSE))
+def test_an_event_in_an_answer_with(loop: Loop, answer: bytes) -> None:
+    assert_left(loop(ANSWER, Reply((answer,), "close"), event(2, 2)))
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "403 Forbidden", "404 Not Found", "500 Error", "503 Busy"])
+def test_a_next_that_is_refused_with(loop: Loop, status: str) -> None:
+    run = loop(ANSWER, Reply((reply(status, b"why"),)), event(2, 2))
+    assert_left(run)
+    assert f"the Runtime API answered {status[:3]}: why" in run.stderr
+
+
+@pytest.mark.parametrize("count", [1, 2, 3000])
+def test_interim_answers_before_an_event(loop: Loop, count: int) -> None:
+    assert loop(ANSWER, Reply((b"HTTP/1.1 100 Continue\r\n\r\n" * count + SIZED,))).result == {"number": 1}
+
+
+@pytest.mark.parametrize("change", [str.lower, str.upper, str.title, str.swapcase])
+def test_headers_in_any_case(loop: Loop, change: object) -> None:
+    assert callable(change)
+    fields = {change(name): value for name, value in invocation_headers(invocation_id="try-1").items()}
+    head = "".join(f"{name}:{value}\r\n" for name, value in {change("Content-Length"): "1", **fields}.items())
+    run = loop(ANSWER, Reply((f"HTTP/1.1 200 OK\r\n{head}\r\n7".encode(),)))
+    assert run.result == 7
+    assert run.post.headers["lambda-runtime-invocation-id"] == "try-1"
+
+
+def test_a_header_without_a_colon_is_passed_over(loop: Loop) -> None:
+    assert loop(ANSWER, Reply((SIZED.replace(b"\r\n\r\n", b"\r\nodd line\r\n\r\n"),))).result == {"number": 1}
+
+
+def test_a_header_that_is_no_utf_8_is_passed_over(loop: Loop) -> None:
+    assert loop(ANSWER, Reply((SIZED.replace(b"\r\n\r\n", b"\r\nX-Odd: \xff\r\n\r\n"),))).result == {"number": 1}
+
+
+# --- POSTs: connections that end and answers that refuse ---------------------------------------------------------
+
+FORMS = {
+    "a result": (ANSWER, 1),
+    "an error": (ANSWER, "fail"),
+    "a stream": (STREAM, 1),
+    "a broken stream": (STREAM, "fail"),
+}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the API does about a POST, and whether its connection can be used again."""
+
+    reply: Reply
+    said: str
+
+
+def refused(status: str) -> Refusal:
+    return Refusal(Reply((reply(status, b"why"),)), f"the Runtime API answered {status[:3]}: why")
+
+
+UNREADABLE = "sent an answer that cannot be read"
+UNANSWERED = "closed the connection without an answer"
+REFUSALS = {
+    "closed before its body was read": Refusal(Reply((), "close", read=0), UNANSWERED),
+    "reset before its body was read": Refusal(Reply((), "reset", read=0), UNANSWERED),
+    "closed when its body was read": Refusal(HANG_UP, UNANSWERED),
+    "reset when its body was read": Refusal(RESET, UNANSWERED),
+    "closed in the midst of the answer's head": Refusal(Reply((TAKEN[:20],), "close"), UNREADABLE),
+    "closed in the midst of the answer's body": Refusal(Reply((TAKEN[:-3],), "close"), UNREADABLE),
+    "answered in another protocol": Refusal(Reply((b"SMTP ready\r\n\r\n",), "close"), UNREADABLE),
+    "refused with 400": refused("400 Bad Request"),
+    "refused with 403": refused("403 Forbidden"),
+    "refused with 413": refused("413 Payload Too Large"),
+    "refused with 500": refused("500 Internal Server Error"),
+    "refused with 502 and no reason": Refusal(Reply((b"HTTP/1.1 502\r\nContent-Length: 3\r\n\r\nwhy",)), "502: why"),
+    "refused with a chunked reason": Refusal(
+        Reply((b"HTTP/1.1 413 Large\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nwhy\r\n0\r\n\r\n",)), "413: why"
+    ),
+    "refused and closed": Refusal(Reply((reply("413 Large", b"why", {"Connection": "close"}),), "close"), "413: why"),
+    "refused without a body": Refusal(Reply((b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n",)), "answered 403"),
+    "redirected": Refusal(Reply((reply("302 Found", b"", {"Location": "/elsewhere"}),)), "answered 302"),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=list(REFUSALS))
+@pytest.mark.parametrize(("code", "asked"), FORMS.values(), ids=list(FORMS))
+def test_a_post_that_is(loop: Loop, code: str, asked: object, refusal: Refusal) -> None:
+    run = loop(code, event(asked), event("next", 2), posts=[refusal.reply])
+    assert answered(run) == ["request-1", "request-2"]
+    assert run.posts[1].body in (b'"next"', b"begun next")
+    assert run.posts[1].trailers == {}
+    assert run.exit_code is None
+    assert len(run.stderr.splitlines()) == 1
+    assert "Runtime API: " in run.stderr
+    # A reset may take with it an answer that was sent, so only the others have a wording to expect.
+    assert refusal.said in run.stderr or refusal.reply.ending != "keep"
+
+
+@pytest.mark.parametrize("read", [0, 1, 65_536, 5_000_000])
+@pytest.mark.parametrize("ending", ["close", "reset"])
+def test_a_large_result_that_is_cut_while_it_is_sent(loop: Loop, read: int, ending: str) -> None:
+    cut = Reply((), "reset" if ending == "reset" else "close", read=read)
+    code = "def handler(event, context): return 'x' * event"
+    run = loop(code, event(6_000_000), event(1, 2), posts=[cut])
+    assert answered(run) == ["request-1", "request-2"]
+    assert run.posts[1].json == "x"
+    assert "POST /invocation/request-1/response" in run.stderr
+
+
+@pytest.mark.parametrize("status", ["403 Forbidden", "500 Internal Server Error"])
+def test_an_init_error_that_is_refused_is_still_exit_1(loop: Loop, status: str) -> None:
+    run = loop("raise ValueError('no')", posts=[Reply((reply(status, b"why"),))])
+    assert run.exit_code == 1
+    assert "[ERROR] ValueError: no" in run.stdout
+    assert f"POST /init/error: the Runtime API answered {status[:3]}" in run.stderr
+
+
+@pytest.mark.parametrize("ending", [HANG_UP, RESET], ids=["closed", "reset"])
+def test_an_init_error_that_nobody_takes_is_still_exit_1(loop: Loop, ending: Reply) -> None:
+    run = loop("raise ValueError('no')", posts=[ending])
+    assert run.exit_code == 1
+    assert len(run.posts) == 1
+
+
+def test_an_answer_that_comes_before_the_request_was_read_is_taken(loop: Loop) -> None:
+    early = Reply((reply("202 Accepted", b"{}", {"Connection": "close"}),), "close", read=0)
+    run = loop(ANSWER, event(1), event(2, 2), posts=[early])
+    assert answered(run) == ["request-1", "request-2"]
+    assert run.stderr == ""
+
+
+@pytest.mark.parametrize("count", [1, 2, 30])
+def test_each_invocation_has_one_answer_whatever_becomes_of_it(loop: Loop, count: int) -> None:
+    posts = [HANG_UP, ACCEPTED, RESET, Reply((reply("413 Large", b"x"),))] * count
+    numbers = range(1, 4 * count + 1)
+    run = loop(ANSWER, *(event(number, number) for number in numbers), posts=posts)
+    assert answered(run) == [f"request-{number}" for number in numbers]
+    assert len(run.stderr.splitlines()) == 3 * count
