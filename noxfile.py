@@ -10,6 +10,9 @@ nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"  # it has pip, by which wheels are fetched
 
+FOR_THE_LAYER = ("conformance", "libraries", "wheels")
+"""Requirements of the layer's own Python, not of the tools'."""
+
 
 def install(session: nox.Session, name: str) -> None:
     """Installs ``requirements/<name>.txt``, unless exactly that is what the environment holds already."""
@@ -38,6 +41,27 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def conformance(session: nox.Session) -> None:
+    """Run the loop and awslambdaric through the same cases, print where they differ, write docs/conformance.md."""
+    install(session, "tests")
+    session.run("python", "-m", "conformance", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the loop beside awslambdaric: `-- coldstart [--files | --cold-cache]` or `-- invoke`."""
+    install(session, "tests")
+    session.run("python", "-m", "bench", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Run 200,000 invocations in one process and compare its memory; `-- --repetitions 20000` for fewer."""
+    install(session, "tests")
+    session.run("python", "-m", "bench", "soak", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and types."""
     install(session, "lint")
@@ -56,9 +80,18 @@ def reproduce(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Write requirements/*.txt anew from requirements/*.in, with hashes, for Python 3.11 and newer."""
+    """Write requirements/*.txt anew from requirements/*.in, with hashes, each for the Python that it is for."""
     install(session, "lock")
     for source in sorted(Path("requirements").glob("*.in")):
+        python = "3.13" if source.stem in FOR_THE_LAYER else "3.11"
         locked = str(source.with_suffix(".txt"))
-        command = ("uv", "pip", "compile", "--universal", "--python-version=3.11", "--generate-hashes", "--no-header")
+        command = (
+            "uv",
+            "pip",
+            "compile",
+            "--universal",
+            f"--python-version={python}",
+            "--generate-hashes",
+            "--no-header",
+        )
         session.run(*command, "--quiet", f"--output-file={locked}", *session.posargs, str(source))

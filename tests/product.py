@@ -61,3 +61,14 @@ def unzip(archive: Path, folder: Path) -> None:
             else:
                 path.write_bytes(bundle.read(info))
                 path.chmod(stat.S_IMODE(mode))
+
+
+def interpreter(folder: Path) -> str:
+    """The layer's interpreter, unzipped into ``folder``, or the CPython of its series that LAYER_PYTHON names."""
+    if given := os.environ.get("LAYER_PYTHON"):
+        return given
+    archive = ROOT / "dist" / f"{TARGET.name}.zip"
+    if not archive.exists():
+        raise SystemExit(f"{archive} is not there: run `nox -s build_layer`")
+    unzip(archive, folder / "layer")
+    return str(Layer(folder / "layer").python)

@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,10 @@ class Function:
 
 
 @contextlib.contextmanager
-def running(layer: Layer, program: Path, task: Path, handler: str) -> Iterator[Function]:
-    """Runs a handler of the code in ``task``, which stands at /var/task."""
+def running(
+    layer: Layer, program: Path, task: Path, handler: str, variables: Mapping[str, str] | None = None
+) -> Iterator[Function]:
+    """Runs a handler of the code in ``task``, which stands at /var/task. ``variables`` are the function's."""
     front, back = _free_port(), _free_port()
     log = task.parent / "log"
     # A /var of its own: the machine's may have no task/, and gets none.
@@ -80,7 +82,12 @@ def running(layer: Layer, program: Path, task: Path, handler: str) -> Iterator[F
         handler,
         setup=setup,
     )
-    environment = {"PATH": os.environ["PATH"], "LAMBDA_TASK_ROOT": "/var/task", "AWS_LAMBDA_FUNCTION_NAME": "function"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "AWS_LAMBDA_FUNCTION_NAME": "function",
+        **(variables or {}),
+    }
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
         try:

@@ -1,32 +1,16 @@
 """Wheels from PyPI whose compiled code was built for somebody else's Python load into this one."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.product import ROOT, TARGET, Layer
+from tests.product import Layer
+from tests.wheels import install_wheels
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheels of requirements/wheels.txt, as a function's package would have them."""
-    folder = tmp_path_factory.mktemp("site")
-    platforms = (f"manylinux_2_{minor}_{TARGET.cpu.machine}" for minor in range(17, 27))
-    command = (
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", f"--target={folder}"),
-        *(
-            "--only-binary=:all:",
-            f"--python-version={TARGET.series}",
-            "--implementation=cp",
-            f"--abi=cp{TARGET.series.replace('.', '')}",
-        ),
-        *(f"--platform={name}" for name in (*platforms, f"manylinux2014_{TARGET.cpu.machine}")),
-        f"--requirement={ROOT / 'requirements' / 'wheels.txt'}",
-    )
-    subprocess.run(command, check=True)
-    return folder
+    return install_wheels("wheels", tmp_path_factory.mktemp("site"))
 
 
 def test_a_compiled_wheel_loads_and_works(layer: Layer, site: Path) -> None:

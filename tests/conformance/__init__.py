@@ -1,0 +1,1 @@
+"""That the comparison finds what it is there to find."""

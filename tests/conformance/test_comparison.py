@@ -1,0 +1,68 @@
+"""What the conformance session lets pass, and what it does not."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from conformance.case import Aspect, Case, Rule
+from conformance.cases import GROUPS
+from conformance.compare import ASPECTS, Comparison, complaints
+from conformance.run import Outcome
+from conformance.table import diff, document
+
+
+def outcome(bodies: str = "{}") -> Outcome:
+    empty: dict[Aspect, tuple[str, ...]] = dict.fromkeys(ASPECTS, ())
+    calls = ("GET /invocation/next", "POST /invocation/1/response")
+    return {**empty, "calls": calls, "bodies": (bodies,), "exit": ("waits",)}
+
+
+def test_there_are_at_least_eighty_cases_each_with_a_name_of_its_own_in_its_chapter() -> None:
+    names = Counter((group.title, case.name) for group in GROUPS for case in group.cases)
+    assert len(names) >= 80
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_every_rule_is_asked_for_by_a_case() -> None:
+    assert {rule for group in GROUPS for case in group.cases for rule in case.differs.values()} == set(Rule)
+
+
+def test_a_difference_that_is_told_is_none_to_complain_about() -> None:
+    assert complaints(("log",), {"log": Rule.ONE_RECORD}) == []
+
+
+def test_a_difference_that_is_not_told_is() -> None:
+    assert complaints(("log", "bodies"), {"log": Rule.ONE_RECORD}) == ["bodies: differ, and no rule says so"]
+
+
+def test_a_told_difference_that_is_not_there_is() -> None:
+    assert complaints((), {"log": Rule.ONE_RECORD}) == ["log: a rule says that they differ, and they do not"]
+
+
+def test_other_calls_explain_whatever_comes_of_them() -> None:
+    assert complaints(("calls", "bodies", "exit"), {"calls": Rule.GOES_ON}) == []
+
+
+def test_the_diff_shows_both_sides_and_the_rule() -> None:
+    case = Case("a case", differs={"bodies": Rule.WORDING})
+    lines = list(diff(Comparison(case, outcome(bodies="old"), outcome(bodies="new"))))
+    assert lines == [f"  bodies: {Rule.WORDING.value}", "    -old", "    +new"]
+
+
+@pytest.mark.parametrize(("told", "why"), [({"bodies": Rule.WORDING}, "wording"), ({}, "**not told**")])
+def test_the_table_has_a_row_for_every_case(told: dict[Aspect, Rule], why: str) -> None:
+    same = Comparison(Case("a_b"), outcome(), outcome())
+    different = Comparison(Case("other", differs=told), outcome(bodies="o|d"), outcome(bodies="new"))
+    text = document([("Chapter", [same, different])], "1.2")
+    assert "2 cases" in text
+    assert "| a\\_b | `response {}` | | same | |" in text
+    assert f"| other | `bodies: o\\|d` | `bodies: new` | different | {why} |" in text
+
+
+def test_one_chapter_runs_from_the_command_line() -> None:
+    command = (sys.executable, "-m", "conformance", "an array")
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "= an array\n" in done.stdout

@@ -1,0 +1,47 @@
+"""Wheels from PyPI for the layer's interpreter, which has no pip: the pip of the Python that runs this gets them."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.product import ROOT, TARGET
+
+AMAZON_LINUX_2 = 26
+AMAZON_LINUX_2023 = 34
+"""Minor versions of glibc 2: a wheel for a newer one would not load there."""
+
+
+def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2) -> Path:
+    """Installs ``requirements/<requirements>.txt`` into ``folder``, as a function's package would have it."""
+    machine = TARGET.cpu.machine
+    platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(glibc, 16, -1)]
+    command = (
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", f"--target={folder}"),
+        *("--disable-pip-version-check", "--no-compile", "--only-binary=:all:", "--implementation=cp"),
+        *(f"--python-version={TARGET.series}", f"--abi=cp{TARGET.series.replace('.', '')}"),
+        *(f"--platform={name}" for name in (*platforms, f"manylinux2014_{machine}")),
+        "--ignore-requires-python",  # Which pip would compare with its own Python's version.
+        f"--requirement={_locked(requirements)}",
+    )
+    subprocess.run(command, check=True)
+    return folder
+
+
+def kept_wheels(requirements: str, interpreter: str, cache: Path) -> Path:
+    """The same, installed once for these hashes and this interpreter, with its bytecode, and kept in ``cache``."""
+    version = subprocess.run((interpreter, "-VV"), check=True, capture_output=True).stdout
+    digest = hashlib.sha256(_locked(requirements).read_bytes() + version).hexdigest()[:16]
+    folder = cache / "wheels" / f"{requirements}-{digest}"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
+        install_wheels(requirements, unfinished)
+        subprocess.run((interpreter, "-m", "compileall", "-q", str(unfinished)), check=True)
+        unfinished.replace(folder)
+    return folder
+
+
+def _locked(requirements: str) -> Path:
+    return ROOT / "requirements" / f"{requirements}.txt"
