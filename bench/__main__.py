@@ -1,0 +1,72 @@
+"""The command line: ``coldstart``, ``invoke``, ``soak``."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.cold_cache import cold_coldstart
+from bench.contestants import make_arena
+from bench.files import Unavailable, files
+from bench.measure import coldstart, invoke
+from bench.report import show
+from bench.soak import LIMIT, soak
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures, prints a table and JSON."""
+    options = _parser().parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        try:
+            return int(options.command(options, Path(folder).resolve()))
+        except Unavailable as error:
+            print(f"bench: {error}", file=sys.stderr)
+            return 1
+
+
+def _coldstart(options: argparse.Namespace, folder: Path) -> int:
+    arena = make_arena(folder)
+    if options.files:
+        show(files(arena))
+    elif options.cold_cache:
+        show(cold_coldstart(arena, options.repetitions or 20))
+    else:
+        show(coldstart(arena, options.repetitions or 200))
+    return 0
+
+
+def _invoke(options: argparse.Namespace, folder: Path) -> int:
+    show(invoke(make_arena(folder), options.repetitions or 10_000))
+    return 0
+
+
+def _soak(options: argparse.Namespace, folder: Path) -> int:
+    result = soak(make_arena(folder), options.repetitions or 200_000)
+    show(result)
+    growth = result["results"]["this layer"]["growth, %"]
+    if abs(growth) < LIMIT:
+        return 0
+    print(f"soak: resident memory differs by {growth:.1f} %, the limit is {LIMIT:.0f} %", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    for name, command, what in (
+        ("coldstart", _coldstart, "process start to the first request for an event, and idle memory"),
+        ("invoke", _invoke, "event to the request for the next one"),
+        ("soak", _soak, "does memory grow over many invocations?"),
+    ):
+        sub = commands.add_parser(name, help=what, description=what)
+        sub.set_defaults(command=command)
+        sub.add_argument("--repetitions", type=int, metavar="N", help="starts or invocations of each contestant")
+        if name == "coldstart":
+            sub.add_argument("--files", action="store_true", help="count files opened and bytes read, with strace")
+            sub.add_argument("--cold-cache", action="store_true", help="with nothing in the page cache; needs root")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Each measurement runs, with as few repetitions as it can."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import files, soak
+from bench.__main__ import main
+from bench.contestants import BARE, DIRECT, OURS, RAW, THREADED
+from bench.report import report
+
+LOOPS = {OURS, THREADED, DIRECT, RAW}
+
+TRACE = """\
+10 openat(AT_FDCWD, "/a", O_RDONLY|O_CLOEXEC) = 3
+10 read(3, "\\177ELF"..., 832)              = 832
+10 openat(AT_FDCWD, "/b", O_RDONLY)        = -1 ENOENT (No such file or directory)
+10 newfstatat(3, "", {st_mode=S_IFREG|0755, st_size=1, ...}, AT_EMPTY_PATH) = 0
+10 read(3, 0x1, 10)                        = -1 EAGAIN (Resource temporarily unavailable)
+10 sendto(4, "GET /2018-06-01/runtime/invocation/next HTTP/1.1"..., 100, 0, NULL, 0) = 100
+10 read(3, "late", 10)                     = 4
+"""
+
+
+@pytest.fixture(autouse=True)
+def back_to_this_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measurements change the working directory for the processes that they start."""
+    monkeypatch.chdir(Path.cwd())
+
+
+@pytest.fixture(autouse=True)
+def product(request: pytest.FixtureRequest) -> None:
+    if "LAYER_PYTHON" not in os.environ:
+        request.getfixturevalue("layer_zip")
+
+
+def results(capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The JSON in the last line."""
+    return dict(json.loads(capfd.readouterr().out.splitlines()[-1])["results"])
+
+
+def test_coldstart_tells_times_of_everybody_and_memory_of_those_that_wait(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["coldstart", "--repetitions=2"]) == 0
+    rows = results(capfd)
+    assert rows.keys() == {*LOOPS, BARE}
+    assert all(row["samples"] == 2 and 0 < row["min"] <= row["median"] <= row["p99"] for row in rows.values())
+    assert {name for name, row in rows.items() if "resident" in row} == LOOPS
+
+
+def test_invoke_tells_times_of_every_loop(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["invoke", "--repetitions=2"]) == 0
+    rows = results(capfd)
+    assert rows.keys() == LOOPS
+    assert all(row["samples"] == 2 and row["min"] > 0 for row in rows.values())
+    assert rows[OURS]["ours/this, median"] == 1
+
+
+def test_files_are_counted(capfd: pytest.CaptureFixture[str]) -> None:
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not there")
+    assert main(["coldstart", "--files"]) == 0
+    rows = results(capfd)
+    assert rows.keys() == LOOPS
+    assert all(row["opened"] > 0 and row["bytes read"] > 0 for row in rows.values())
+
+
+def test_without_strace_counting_files_says_how_to_get_it(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert main(["coldstart", "--files"]) == 1
+    assert "apt-get install strace" in capfd.readouterr().err
+
+
+def test_without_root_a_cold_page_cache_says_what_it_needs(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert main(["coldstart", "--cold-cache"]) == 1
+    assert "needs root" in capfd.readouterr().err
+
+
+def test_a_soak_tells_memory_after_the_first_thousand_and_at_the_end(capfd: pytest.CaptureFixture[str]) -> None:
+    main(["soak", "--repetitions=1100"])
+    (row,) = results(capfd).values()
+    assert row.keys() == {"after 1000", "at the end", "growth, %"}
+
+
+def test_a_soak_fails_if_memory_grows(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    leak = "kept = []\ndef handler(event, context): kept.append('x' * 20_000 + context.aws_request_id)\n"
+    monkeypatch.setattr(soak, "FUNCTION", leak)
+    assert main(["soak", "--repetitions=1100"]) == 1
+    assert "the limit is 2 %" in capfd.readouterr().err
+
+
+def test_a_trace_counts_up_to_the_first_request_for_an_event() -> None:
+    assert files.count(TRACE) == {"opened": 1, "not found": 1, "looked at": 1, "bytes read": 832}
+
+
+def test_ratios_are_ours_to_the_others() -> None:
+    rows = report("what", "ms", {OURS: [1.0, 2.0, 3.0], "other": [4.0, 4.0, 8.0]}, {"size": {OURS: 1, "other": 10}})
+    other = rows["results"]["other"]
+    assert (other["ours/this, median"], other["ours/this, p99"], other["ours/this, size"]) == (0.5, 0.375, 0.1)

@@ -1,0 +1,37 @@
+"""A function whose package has every library in it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.fake_api import Loop
+from tests.wheels import AMAZON_LINUX_2023, install_wheels
+
+
+@pytest.fixture(scope="session")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install_wheels("libraries", tmp_path_factory.mktemp("libraries"), AMAZON_LINUX_2023)
+
+
+@pytest.fixture(scope="session")
+def interpreter(request: pytest.FixtureRequest) -> str:
+    return os.environ.get("LAYER_PYTHON") or str(request.getfixturevalue("layer").python)
+
+
+@pytest.fixture
+def loop(interpreter: str, libraries: Path, tmp_path: Path) -> Loop:
+    loop = Loop(interpreter, tmp_path)
+    loop.task_root.mkdir()
+    for entry in libraries.iterdir():
+        (loop.task_root / entry.name).symlink_to(entry)
+    loop.variables |= {
+        "AWS_LAMBDA_FUNCTION_NAME": "orders",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+        "AWS_REGION": "eu-west-3",
+        "AWS_DEFAULT_REGION": "eu-west-3",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+    }
+    return loop
