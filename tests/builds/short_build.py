@@ -1,4 +1,4 @@
-"""``python -m tests.build.short_build CACHE DIST``: a piece of the real plan that takes seconds."""
+"""``python -m tests.builds.short_build CACHE DIST``: a piece of the real plan that takes seconds."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from builder.pins import load_pins
 from builder.plan import epoch
 from builder.store import Store
 from builder.workshop.host import Host
-from tests.build.yard import SHORT, planned
+from tests.builds.yard import SHORT, planned
 from tests.product import TARGET
 
 

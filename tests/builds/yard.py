@@ -49,7 +49,7 @@ class Yard:
 
     def start(self) -> subprocess.Popen[str]:
         """A process that makes what is `MADE`, as far as it is missing, and delivers it."""
-        command = (sys.executable, "-m", "tests.build.short_build", str(self.cache), str(self.dist))
+        command = (sys.executable, "-m", "tests.builds.short_build", str(self.cache), str(self.dist))
         return subprocess.Popen(command, cwd=ROOT, env=self.environment, stderr=subprocess.PIPE, text=True)
 
     def complete(self) -> None:
