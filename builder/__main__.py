@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = _parser().parse_args(arguments)
     for request in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(request, _interrupt)
+        if signal.getsignal(request) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(request, _interrupt)
     terminal = Terminal()
     try:
         options.command(options, terminal)

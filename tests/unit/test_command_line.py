@@ -413,13 +413,24 @@ class Running:
     compilers: list[int]
 
 
+def _hear_ctrl_c() -> None:
+    """The tests may themselves be a job in the background, which a shell starts with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def running(stand_in: StandIn) -> Iterator[Running]:
     stand_in.make()
     (stand_in.folder / "wait").write_text("yes", encoding="utf-8")
     command = stand_in.command("build-layer", f"--output={stand_in.folder / 'dist'}", "--jobs=2")
     process = subprocess.Popen(
-        command, cwd=stand_in.root, env=stand_in.variables(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=stand_in.root,
+        env=stand_in.variables(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 (no thread runs here)
     )
     pids = stand_in.folder / "pids"
 
