@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import platformdirs
 
-from builder import DISTRIBUTION
+from builder import CACHE_VARIABLE, DISTRIBUTION, ROOT
 from builder.build import Site, carry_out
 from builder.console import Terminal
 from builder.deliver import deliver
@@ -23,9 +23,6 @@ from builder.reproduce import VARIATIONS, reproduce
 from builder.store import Store
 from builder.target import make_target, this_machine
 from builder.workshop.host import Host
-
-ROOT = Path(__file__).parent.parent
-CACHE_VARIABLE = "STATIC_PYTHON_CACHE"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

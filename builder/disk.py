@@ -35,5 +35,5 @@ def no_space(folder: Path) -> NoSpace:
     return NoSpace(
         f"There is no space left for {folder}.",
         f"{shutil.disk_usage(existing).free / 1e6:.0f} MB are free.",
-        "Free some, or set STATIC_PYTHON_CACHE to a folder on a larger disk; a build takes about 4 GB.",
+        "Free some, or set STATIC_PYTHON_CACHE to a folder on a larger disk; a finished build leaves about 0.9 GB.",
     )

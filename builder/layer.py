@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder import ROOT
 from builder.deterministic_zip import EXECUTABLE, FILE, LINK, Entry
 
-ROOT = Path(__file__).parent.parent
 RUNTIME = ROOT / "runtime" / "python"
 
 

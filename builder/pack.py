@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from builder import ROOT
 from builder.assemble import write_bytecode
 from builder.audit import audit, check_size
 from builder.deterministic_zip import write_zip
 from builder.layer import gather, lay_runtime
 from builder.manifest import make_manifest
-from builder.plan import ROOT, Pack
+from builder.plan import Pack
 from builder.workshop import Room
 
 _TELLING_LENGTH = 8

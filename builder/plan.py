@@ -9,13 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from builder import ROOT
 from builder.pins import Archive, Pins, Source
 from builder.recipes import Recipe, build_python, bzip2, cpython, libffi, libuuid, openssl, sqlite, xz, zlib
 from builder.target import Cpu, Target
 from builder.toolchain import wrappers
 from builder.workshop import FIXED_ENVIRONMENT
-
-ROOT = Path(__file__).parent.parent
 
 RECIPES: Mapping[str, Callable[[Target], Recipe]] = {
     "zlib": zlib.recipe,

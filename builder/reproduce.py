@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from builder import CACHE_VARIABLE, ROOT
 from builder.errors import MissingTool, NotReproducible, StepFailed
-
-ROOT = Path(__file__).parent.parent
+from builder.fetch import SOURCES_VARIABLE
 
 LATER = "+400d"
 HOST = "elsewhere.example"
@@ -89,7 +89,7 @@ def reproduce(without: tuple[str, ...], downloads: Path, report: Report) -> None
     _check_tools(chosen)
     with tempfile.TemporaryDirectory(prefix="reproduce-") as scratch:
         first, second = Path(scratch, "first"), Path(scratch, "second", "and", "deeper-than-the-other")
-        sources = [str(downloads), *filter(None, [os.environ.get("STATIC_PYTHON_SOURCES")])]
+        sources = [str(downloads), *filter(None, [os.environ.get(SOURCES_VARIABLE)])]
         report.note("first build: as the machine is")
         _build(_command(first), first, sources, {}, umask=0o022)
         report.note("second build: another folder; PATH backwards; " + "; ".join(v.what for v in chosen))
@@ -139,8 +139,8 @@ def _build(
     variables = {
         **os.environ,
         **environment,
-        "STATIC_PYTHON_CACHE": str(place / "cache"),
-        "STATIC_PYTHON_SOURCES": os.pathsep.join(sources),
+        CACHE_VARIABLE: str(place / "cache"),
+        SOURCES_VARIABLE: os.pathsep.join(sources),
     }
     done = subprocess.run(command, cwd=ROOT, env=variables, umask=umask, check=False)
     if done.returncode:
