@@ -92,7 +92,7 @@ def make_arena(root: Path) -> Arena:
 
 def _bring_loop_of_repository(layer: Path, python: Path) -> None:
     shutil.rmtree(layer / "runtime", ignore_errors=True)
-    leave = shutil.ignore_patterns("__pycache__", BOOTSTRAP.name)
+    leave = shutil.ignore_patterns("__pycache__", BOOTSTRAP.name, "*.pyi")
     shutil.copytree(BOOTSTRAP.parent, layer / "runtime", ignore=leave)
     shutil.copy2(BOOTSTRAP, layer / "bootstrap")
     # The step that compiles the layer's own.

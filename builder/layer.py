@@ -23,7 +23,7 @@ class LayerTree:
 
 def lay_runtime(destination: Path) -> None:
     """Copies the loop's modules to where their bytecode can be written."""
-    shutil.copytree(RUNTIME, destination, ignore=shutil.ignore_patterns("__pycache__", "bootstrap"))
+    shutil.copytree(RUNTIME, destination, ignore=shutil.ignore_patterns("__pycache__", "bootstrap", "*.pyi"))
 
 
 def gather(prefix: Path, runtime: Path, linked: tuple[str, ...]) -> LayerTree:
@@ -52,7 +52,7 @@ def _origins(path: str, linked: tuple[str, ...]) -> tuple[str, ...]:
         case ["bootstrap"] | ["runtime", *_]:
             return ("runtime",)
         case ["bin", *_]:
-            return linked
+            return (*linked, "runtime")
         case ["share", "licenses", name, *_]:
             return (name,)
         case ["lib", _, name, *_] if name.startswith("tzdata"):

@@ -64,7 +64,7 @@ def unzip(archive: Path, folder: Path) -> None:
 
 
 def interpreter(folder: Path) -> str:
-    """The layer's interpreter, unzipped into ``folder``, or the CPython of its series that LAYER_PYTHON names."""
+    """The layer's interpreter, unzipped into ``folder``, or that of an earlier layer, which LAYER_PYTHON names."""
     if given := os.environ.get("LAYER_PYTHON"):
         return given
     archive = ROOT / "dist" / f"{TARGET.name}.zip"

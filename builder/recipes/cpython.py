@@ -4,12 +4,15 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder import ROOT
 from builder.errors import BadPins
 from builder.recipes import AUTOCONF, BUILD_TRIPLET, Recipe, make_out
 from builder.target import Target
 from builder.toolchain import COMPILER_FLAGS, INTERPRETER_FLAGS, LINKER_FLAGS, joined
 
 MODULES_FILE = Path(__file__).parent.parent / "policy" / "modules.toml"
+NATIVE = ROOT / "runtime" / "native"
+NATIVE_MODULE = "_layer_runtime"
 
 # configure's questions that take running a program, answered for Linux with glibc 2.26.
 ANSWERS = {
@@ -132,6 +135,7 @@ def recipe(target: Target) -> Recipe:
         files={
             "config.site": "".join(f"{question}={answer}\n" for question, answer in answers.items()),
             "exports.map": EXPORTS,
+            **_native_files(),
         },
         commands=(
             (
@@ -148,3 +152,9 @@ def recipe(target: Target) -> Recipe:
             ("sh", "-c", f"cp build/lib.*/_sysconfigdata_*.py ../out/lib/python{series}"),
         ),
     )
+
+
+def _native_files() -> dict[str, str]:
+    """The loop's own part in C, where CPython builds its modules, and the line that adds it to them."""
+    sources = {f"src/Modules/{path.name}": path.read_text(encoding="utf-8") for path in sorted(NATIVE.iterdir())}
+    return {**sources, "src/Modules/Setup.local": f"{NATIVE_MODULE} {NATIVE_MODULE}.c\n"}

@@ -10,7 +10,7 @@ from .fake_api import Loop
 
 @pytest.fixture(scope="session")
 def interpreter(request: pytest.FixtureRequest) -> str:
-    """The layer's own interpreter, or the CPython 3.13 that LAYER_PYTHON names, to work on the loop without a build."""
+    """The layer's own interpreter, or that of an earlier one, which LAYER_PYTHON names: to work without a build."""
     return os.environ.get("LAYER_PYTHON") or str(request.getfixturevalue("layer").python)
 
 

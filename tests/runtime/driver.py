@@ -7,33 +7,39 @@ the kind is ``value``, or the name of the exception's class.
 import importlib
 import logging
 import pickle
+import socket
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 sys.path.insert(0, sys.argv[1])
-connection, payload, records, sink = (
-    importlib.import_module(f"layer_runtime.{name}") for name in ("connection", "payload", "function_logging", "log")
+payload, records, sink = (
+    importlib.import_module(f"layer_runtime.{name}") for name in ("payload", "function_logging", "log")
 )
+Connection = importlib.import_module("_layer_runtime").Connection
 
 
-class Pieces:
-    """A socket whose other side sent these pieces, and then closed."""
-
-    def __init__(self, pieces: list[bytes]) -> None:
-        self.rest = [piece for piece in pieces if piece]
-
-    def recv(self, size: int, flags: int = 0) -> bytes:
-        if not self.rest:
-            return b""
-        piece, left = self.rest[0][:size], self.rest[0][size:]
-        self.rest[:1] = [left] if left else []
-        return piece
-
-
-def read_answer(pieces: list[bytes]) -> tuple[int, dict[str, str], bytes, bool]:
-    answer, reusable = connection._read_answer(Pieces(pieces), b"")
-    return answer.status, answer.headers, answer.body, reusable
+def read_answer(pieces: list[bytes], names: tuple[str, ...]) -> tuple[int, tuple[str | None, ...], bytes, bool]:
+    """What the connection makes of an answer, and whether it keeps the connection for the next request."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = Connection("{}:{}".format(*listener.getsockname()), names)
+        connection.begin(b"request")
+        other, _ = listener.accept()
+        with other:
+            other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for piece in pieces:
+                other.sendall(piece)
+            other.shutdown(socket.SHUT_WR)
+            answer = connection.end()
+            other.recv(7)
+            other.setblocking(False)
+            try:
+                kept = other.recv(1) != b""
+            except BlockingIOError:
+                kept = True
+            except ConnectionError:
+                kept = False
+            return (*answer, kept)
 
 
 def format_record(in_json: bool, fields: dict[str, Any]) -> object:

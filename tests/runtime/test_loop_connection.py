@@ -83,7 +83,7 @@ def test_an_event_that_is_cut_short_ends_the_loop_because_it_cannot_be_had_again
     run = loop(ECHO, Reply((whole[:-3],), "close"), event(2))
     assert run.exit_code == 1
     assert len(run.requests) == 1
-    assert "3 bytes before its end" in run.stderr
+    assert "closed in the middle of its body" in run.stderr
 
 
 @pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"HTTP/1.1 huh\r\n\r\n"])

@@ -2,11 +2,11 @@
 
 The modules, in the order in which an event meets them:
 
-- ``main``: the start: exec wrapper, environment, ``sys.path``.
+- ``main``: the start: exec wrapper, ``sys.path``. ``environment``: the variables, without ``os``.
 - ``handler``: the handler's name → the callable.
-- ``connection``: HTTP/1.1 over one socket. ``api``: the Runtime API's calls.
+- ``_layer_runtime``, in C in the interpreter: HTTP/1.1 over one socket. ``api``: the Runtime API's calls.
 - ``loop``: event → handler → answer.
-- ``payload``: event and result as JSON. ``context``: the handler's second argument.
+- ``payload``: event and result as JSON. ``context``: the handler's second argument. ``caller``: who called.
 - ``errors``, ``report``: what went wrong, as the Runtime API, X-Ray and the log want it.
 - ``log``: where records go. ``function_logging``: what the function logs with ``logging``.
 - ``imports``: what waits for the function to import something.

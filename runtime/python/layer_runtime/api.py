@@ -2,12 +2,15 @@
 
 import sys
 
+from _layer_runtime import Connection
+
 from layer_runtime import VERSION
-from layer_runtime.connection import Answer, Connection, ConnectionBroken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from _layer_runtime import Answer
 
     from layer_runtime.report import ErrorReport
 
@@ -24,6 +27,17 @@ class ApiError(Exception):
 class Invocation:
     """One event and what the Runtime API says about it; None is a header that was not sent."""
 
+    HEADERS = (
+        "lambda-runtime-aws-request-id",
+        "lambda-runtime-deadline-ms",
+        "lambda-runtime-invoked-function-arn",
+        "lambda-runtime-trace-id",
+        "lambda-runtime-client-context",
+        "lambda-runtime-cognito-identity",
+        "lambda-runtime-aws-tenant-id",
+        "lambda-runtime-invocation-id",
+        "content-type",
+    )
     __slots__ = (
         "body",
         "client_context",
@@ -37,17 +51,25 @@ class Invocation:
         "trace_id",
     )
 
-    def __init__(self, headers: "Mapping[str, str]", body: bytes) -> None:
-        get = headers.get
-        self.request_id = headers["lambda-runtime-aws-request-id"]
-        self.deadline_in_ms = int(get("lambda-runtime-deadline-ms") or 0)
-        self.function_arn = get("lambda-runtime-invoked-function-arn", "")
-        self.trace_id = get("lambda-runtime-trace-id")
-        self.client_context = get("lambda-runtime-client-context")
-        self.cognito_identity = get("lambda-runtime-cognito-identity")
-        self.tenant_id = get("lambda-runtime-aws-tenant-id")
-        self.invocation_id = get("lambda-runtime-invocation-id")
-        self.content_type = get("content-type") or "application/json"
+    def __init__(self, values: "Sequence[str | None]", body: bytes) -> None:
+        """``values`` are those of HEADERS. Raises ValueError for what cannot be answered."""
+        (
+            request_id,
+            deadline,
+            arn,
+            self.trace_id,
+            self.client_context,
+            self.cognito_identity,
+            self.tenant_id,
+            self.invocation_id,
+            content_type,
+        ) = values
+        if not request_id:
+            raise ValueError("there is no request id")
+        self.request_id = request_id
+        self.deadline_in_ms = int(deadline or 0)
+        self.function_arn = arn or ""
+        self.content_type = content_type or "application/json"
         self.body = body
 
 
@@ -61,7 +83,7 @@ class RuntimeApi:
 
     def __init__(self, endpoint: str) -> None:
         try:
-            self._connection = Connection(endpoint)
+            self._connection = Connection(endpoint, Invocation.HEADERS)
         except ValueError:
             raise ApiError(f"AWS_LAMBDA_RUNTIME_API is {endpoint!r}: it should be host:port") from None
         self.invocation: Invocation | None = None
@@ -72,14 +94,15 @@ class RuntimeApi:
     def next(self) -> Invocation:
         """Waits for the next invocation, as long as it takes."""
         try:
-            answer = self._connection.ask(self._next)
-        except ConnectionBroken as error:
+            status, values, body = answer = self._connection.ask(self._next)
+        except ConnectionError as error:
             raise ApiError(f"no next invocation: {error}") from error
-        _expect_success("no next invocation", answer)
+        if status != 200:
+            _expect_success("no next invocation", answer)
         try:
-            self.invocation = Invocation(answer.headers, answer.body)
-        except (KeyError, ValueError) as error:
-            raise ApiError(f"the next invocation has headers that make no sense: {error!r}") from error
+            self.invocation = Invocation(values, body)
+        except ValueError as error:
+            raise ApiError(f"the next invocation has headers that make no sense: {error}") from error
         return self.invocation
 
     def respond(self, invocation: Invocation, body: bytes, content_type: str) -> None:
@@ -110,7 +133,7 @@ class RuntimeApi:
         )
         try:
             self._connection.begin(head.encode())
-        except ConnectionBroken as error:
+        except ConnectionError as error:
             raise ApiError(f"the response of {invocation.request_id}: {error}") from error
 
     def send_chunk(self, piece: bytes) -> None:
@@ -132,7 +155,7 @@ class RuntimeApi:
         self._connection.go_on(f"0\r\n{trailers}\r\n".encode())
         try:
             answer = self._connection.end()
-        except ConnectionBroken as problem:
+        except ConnectionError as problem:
             raise ApiError(f"{what}: {problem}") from problem
         _expect_success(what, answer)
 
@@ -141,7 +164,7 @@ class RuntimeApi:
         request = f"GET {BASE}/restore/next {self._common}\r\n".encode()
         try:
             answer = self._connection.ask(request)
-        except ConnectionBroken as error:
+        except ConnectionError as error:
             raise ApiError(f"no restore: {error}") from error
         _expect_success("no restore", answer)
 
@@ -163,8 +186,8 @@ class RuntimeApi:
             f"{headers}\r\n"
         )
         try:
-            answer = self._connection.tell(head.encode() + body)
-        except ConnectionBroken as error:
+            answer = self._connection.tell(head.encode(), body)
+        except ConnectionError as error:
             raise ApiError(f"POST {path}: {error}") from error
         _expect_success(f"POST {path}", answer)
 
@@ -179,6 +202,7 @@ def _header_safe(text: str) -> str:
     return "".join(character if " " <= character <= "~" else "?" for character in text)
 
 
-def _expect_success(what: str, answer: Answer) -> None:
-    if not 200 <= answer.status < 300:
-        raise ApiError(f"{what}: the Runtime API answered {answer.status}: {answer.body.decode(errors='replace')}")
+def _expect_success(what: str, answer: "Answer") -> None:
+    status, _, body = answer
+    if not 200 <= status < 300:
+        raise ApiError(f"{what}: the Runtime API answered {status}: {body.decode(errors='replace')}")

@@ -3,11 +3,13 @@
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
 """
 
-from layer_runtime.connection import Connection, ConnectionBroken
+from _layer_runtime import Connection
+
 from layer_runtime.log import log
 
 NAME = "static-python-layer"
 BASE = "/2020-01-01/extension"
+IDENTIFIER = "Lambda-Extension-Identifier"
 BODY = b'{"events": []}'
 
 
@@ -18,16 +20,16 @@ class Extension:
 
     def __init__(self, endpoint: str, identifier: str) -> None:
         self._next = (
-            f"GET {BASE}/event/next HTTP/1.1\r\nHost: {endpoint}\r\nLambda-Extension-Identifier: {identifier}\r\n\r\n"
+            f"GET {BASE}/event/next HTTP/1.1\r\nHost: {endpoint}\r\n{IDENTIFIER}: {identifier}\r\n\r\n"
         ).encode()
-        self._connection = Connection(endpoint)
+        self._connection = Connection(endpoint, ())
 
     def wait(self) -> None:
         """Asks for an event that never comes, on a connection of its own that nobody reads."""
         self._connection.drop()
         try:
             self._connection.begin(self._next)
-        except ConnectionBroken as error:
+        except ConnectionError as error:
             log.complain(f"No graceful shutdown: {error}")
 
 
@@ -35,17 +37,16 @@ def register(endpoint: str) -> Extension | None:
     """Registers it, and has it wait; without one there is no SIGTERM, and the log says so."""
     head = f"POST {BASE}/register HTTP/1.1\r\nHost: {endpoint}\r\nLambda-Extension-Name: {NAME}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
-    connection = Connection(endpoint)
+    connection = Connection(endpoint, (IDENTIFIER,))
     try:
-        answer = connection.tell(head.encode() + BODY)
-    except ConnectionBroken as error:
+        status, (identifier,), body = connection.tell(head.encode(), BODY)
+    except ConnectionError as error:
         log.complain(f"No graceful shutdown: {error}")
         return None
     connection.drop()
-    identifier = answer.headers.get("lambda-extension-identifier")
-    if answer.status != 200 or not identifier:
-        text = answer.body.decode(errors="replace")
-        log.complain(f"No graceful shutdown: POST {BASE}/register was answered with {answer.status}: {text}")
+    if status != 200 or not identifier:
+        text = body.decode(errors="replace")
+        log.complain(f"No graceful shutdown: POST {BASE}/register was answered with {status}: {text}")
         return None
     extension = Extension(endpoint, identifier)
     extension.wait()

@@ -1,6 +1,5 @@
 """How the process ends, and how a copy of it does."""
 
-import os
 import sys
 from _signal import (  # type: ignore[import-not-found]
     SIG_BLOCK,
@@ -11,6 +10,7 @@ from _signal import (  # type: ignore[import-not-found]
     pthread_sigmask,
     signal,
 )
+from posix import _exit, register_at_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Process:
 
     def watch(self) -> None:
         """From now on knows a fork, and turns SIGTERM into an exit. The function may put its own handler there."""
-        os.register_at_fork(before=self._hold, after_in_parent=self._let_go, after_in_child=self._became_copy)
+        register_at_fork(before=self._hold, after_in_parent=self._let_go, after_in_child=self._became_copy)
         signal(SIGTERM, self._terminate)
 
     def _hold(self) -> None:
@@ -66,7 +66,7 @@ def leave_copy(exception: BaseException | None) -> "NoReturn":
         sys.excepthook(type(exception), exception, exception.__traceback__)
         code = 1
     flush_output()
-    os._exit(code)
+    _exit(code)
 
 
 def leave_on_time(exception: Terminated) -> "NoReturn":
@@ -80,7 +80,7 @@ def leave_on_time(exception: Terminated) -> "NoReturn":
         atexit._run_exitfuncs()  # noqa: SLF001 - the only way to run them now
     finally:
         flush_output()
-        os._exit(exit_code(exception))
+        _exit(exit_code(exception))
 
 
 def exit_code(exception: SystemExit) -> int:

@@ -4,9 +4,11 @@ A frame is type, length and time (big-endian u32, u32, u64 in microseconds), the
 one record whatever is in it.
 """
 
-import os
+import posix
 import sys
 import time
+
+from layer_runtime import environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,16 +40,15 @@ class Log:
     def configure(self) -> None:
         """Reads the environment, and takes the descriptor's number out of it: children have no business with it."""
         self._identities = {descriptor: _identity(descriptor) for descriptor in (STDOUT, STDERR)}
-        get = os.environ.get
-        self.is_json = get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
-        level = get("AWS_LAMBDA_LOG_LEVEL", "").upper()
+        self.is_json = (environment.get("AWS_LAMBDA_LOG_FORMAT") or "").upper() == "JSON"
+        level = (environment.get("AWS_LAMBDA_LOG_LEVEL") or "").upper()
         self.level = "DEBUG" if level == "TRACE" else level
-        number = os.environ.pop(DESCRIPTOR, None)
+        number = environment.pop(DESCRIPTOR)
         if number is None:
             return
         try:
             self._descriptor = int(number)
-            os.write(self._descriptor, b"")
+            posix.write(self._descriptor, b"")
             self._identities[self._descriptor] = _identity(self._descriptor)
         except (ValueError, OverflowError, OSError) as error:
             self._descriptor = None
@@ -105,7 +106,7 @@ class Log:
             return False  # The function closed it, and the number is some file's by now.
         try:
             while rest:
-                rest = rest[os.write(descriptor, rest) :]
+                rest = rest[posix.write(descriptor, rest) :]
         except OSError:
             return False
         return True
@@ -136,7 +137,7 @@ def _frame_type(level: int | None, is_json: bool) -> int:
 
 def _identity(descriptor: int) -> tuple[int, int] | None:
     try:
-        status = os.fstat(descriptor)
+        status = posix.fstat(descriptor)
     except OSError:
         return None
     return status.st_dev, status.st_ino

@@ -1,13 +1,12 @@
 """Event → handler → answer, again and again."""
 
-import os
-
+from layer_runtime import environment
 from layer_runtime.api import ApiError, Invocation, RuntimeApi
 from layer_runtime.context import Function, LambdaContext
 from layer_runtime.errors import Fault
 from layer_runtime.lifecycle import leave_copy, process
 from layer_runtime.log import flush_output, log
-from layer_runtime.payload import Unencodable, decode_event, encode_result, from_json
+from layer_runtime.payload import Unencodable, decode_event, encode_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ _sample.close()
 Coroutine = type(_sample)
 AsyncGenerator = type(_generator())
 Generator = type(_ for _ in ())
+TRACE_ID = "_X_AMZN_TRACE_ID"
 UNFINISHED = frozenset((Coroutine, AsyncGenerator, Generator))
 """Types of results that are still to be worked out; ``types`` has names for them, and is not imported for that."""
 
@@ -58,10 +58,13 @@ def _answer(api: RuntimeApi, invocation: Invocation, handler: "Handler", functio
         leave_copy(None)
     # What the function printed belongs to this invocation: the process may be frozen once it is answered.
     flush_output()
-    if api.is_streaming:
-        deliver(lambda: api.end_stream(invocation))
-    else:
-        deliver(lambda: api.respond(invocation, body, content_type))
+    try:
+        if api.is_streaming:
+            api.end_stream(invocation)
+        else:
+            api.respond(invocation, body, content_type)
+    except ApiError as error:
+        complain(error)
 
 
 def _fail(api: RuntimeApi, invocation: Invocation, exception: BaseException) -> None:
@@ -70,25 +73,20 @@ def _fail(api: RuntimeApi, invocation: Invocation, exception: BaseException) -> 
 
     report = ErrorReport(exception, invocation.request_id)
     report.write()
-    if api.is_streaming:
-        deliver(lambda: api.end_stream(invocation, report))
-    else:
-        deliver(lambda: api.fail(invocation, report))
+    try:
+        if api.is_streaming:
+            api.end_stream(invocation, report)
+        else:
+            api.fail(invocation, report)
+    except ApiError as error:
+        complain(error)
     if not isinstance(exception, Exception):
         raise exception if isinstance(exception, SystemExit) else SystemExit(1) from None
 
 
 def _run(api: RuntimeApi, invocation: Invocation, handler: "Handler", function: Function) -> tuple[bytes, str]:
     """The result as body and content type; raises Fault, or whatever the handler raises."""
-    context = LambdaContext(
-        function,
-        invocation.request_id,
-        invocation.deadline_in_ms,
-        invocation.function_arn,
-        invocation.tenant_id,
-        _object_in_header("Client Context", invocation.client_context),
-        _object_in_header("Cognito Identity", invocation.cognito_identity),
-    )
+    context = LambdaContext(function, invocation)
     try:
         event = decode_event(invocation.body, invocation.content_type)
     except (ValueError, RecursionError) as error:
@@ -118,31 +116,14 @@ def _finish(api: RuntimeApi, result: "Any") -> "Any":
     return streaming.send_all_async(api, result)
 
 
-def _object_in_header(name: str, text: str | None) -> "dict[str, Any] | None":
-    """A header's JSON object; None for none."""
-    if not text:
-        return None
-    try:
-        value = from_json(text.encode())
-    except (ValueError, RecursionError) as error:
-        raise Fault("Runtime.LambdaContextUnmarshalError", f"Unable to parse {name} JSON: {error}") from None
-    if value is None or isinstance(value, dict):
-        return value
-    reason = f"{type(value).__name__} is not an object"
-    raise Fault("Runtime.LambdaContextUnmarshalError", f"Unable to parse {name} JSON: {reason}")
-
-
 def _set_trace_id(trace_id: str | None) -> None:
     """X-Ray's SDKs read the trace from the environment."""
-    if trace_id is not None:
-        os.environ["_X_AMZN_TRACE_ID"] = trace_id
-    elif "_X_AMZN_TRACE_ID" in os.environ:
-        del os.environ["_X_AMZN_TRACE_ID"]
+    if trace_id is None:
+        environment.pop(TRACE_ID)
+    else:
+        environment.put(TRACE_ID, trace_id)
 
 
-def deliver(call: "Callable[[], None]") -> None:
-    """Makes a call that hands in an answer. If it fails, the log says so: the next invocation is none the worse."""
-    try:
-        call()
-    except ApiError as error:
-        log.complain(f"Runtime API: {error}")
+def complain(error: ApiError) -> None:
+    """Says in the log that an answer was not taken: the next invocation is none the worse."""
+    log.complain(f"Runtime API: {error}")

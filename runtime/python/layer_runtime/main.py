@@ -1,10 +1,10 @@
 """The start: from what Lambda hands over to a handler that waits for its first event."""
 
 import builtins
-import os
+import posix
 import sys
 
-from layer_runtime import imports
+from layer_runtime import environment, imports
 from layer_runtime.api import ApiError, RuntimeApi
 from layer_runtime.handler import find_handler, prepare_handler
 from layer_runtime.lifecycle import Terminated, leave_on_time, process
@@ -32,16 +32,17 @@ def main(prefix: str, arguments: list[str]) -> int:
     ``prefix`` is the folder of the layer, without a slash at its end.
     """
     if arguments:
-        os.environ["_HANDLER"] = arguments[0]
+        environment.put("_HANDLER", arguments[0])
     if code := _enter_wrapper(len(arguments)):
         return code
-    endpoint = os.environ.get("AWS_LAMBDA_RUNTIME_API")
+    endpoint = environment.get("AWS_LAMBDA_RUNTIME_API")
     if not endpoint:
         log.complain("AWS_LAMBDA_RUNTIME_API is not set: bootstrap runs inside Lambda, or under its emulator.")
         return 1
     log.configure()
-    os.environ.setdefault("AWS_EXECUTION_ENV", f"AWS_Lambda_{PYTHON}")
-    _prepare_imports(prefix, os.environ.get("LAMBDA_TASK_ROOT", "/var/task"))
+    if environment.get("AWS_EXECUTION_ENV") is None:
+        environment.put("AWS_EXECUTION_ENV", f"AWS_Lambda_{PYTHON}")
+    _prepare_imports(prefix, environment.get("LAMBDA_TASK_ROOT") or "/var/task")
     process.watch()
     try:
         return _load_and_serve(RuntimeApi(endpoint), endpoint)
@@ -55,13 +56,13 @@ def main(prefix: str, arguments: list[str]) -> int:
 def _load_and_serve(api: RuntimeApi, endpoint: str) -> int:
     """An exit code, if it comes to that; raises what ``serve`` raises, and ApiError."""
     extension = None
-    if os.environ.get(GRACEFUL_SHUTDOWN):
+    if environment.get(GRACEFUL_SHUTDOWN):
         from layer_runtime.extension import register
 
         extension = register(endpoint)
     imports.install()
     try:
-        handler = prepare_handler(find_handler(os.environ.get("_HANDLER", "")), api)
+        handler = prepare_handler(find_handler(environment.get("_HANDLER") or ""), api)
     except Terminated:
         raise
     except BaseException as exception:  # Whatever stops the function from loading, the platform is told.
@@ -71,7 +72,7 @@ def _load_and_serve(api: RuntimeApi, endpoint: str) -> int:
         report.write()
         api.fail_init(report)
         return 1
-    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+    if environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         from layer_runtime.snapstart import take_snapshot
 
         if code := take_snapshot(api, extension):
@@ -86,17 +87,17 @@ def _enter_wrapper(argument_count: int) -> int:
     The wrapper gets the command line that runs this again, with no handler behind it: wrappers put options before
     its last word, or another name in ``_HANDLER``.
     """
-    wrapper = os.environ.get(WRAPPER)
-    wrapped = os.environ.pop(WRAPPED, None)
+    wrapper = environment.get(WRAPPER)
+    wrapped = environment.pop(WRAPPED)
     if not wrapper or wrapped == wrapper:
         return 0
     from signal import SIG_DFL, SIGPIPE, signal
 
-    os.environ[WRAPPED] = wrapper
+    environment.put(WRAPPED, wrapper)
     signal(SIGPIPE, SIG_DFL)  # Python ignores it, and exec would hand that on.
     command = [sys.executable, *sys.orig_argv[1 : len(sys.orig_argv) - argument_count]]
     try:
-        os.execv(wrapper, [wrapper, *command])
+        posix.execv(wrapper, [wrapper, *command])
     except FileNotFoundError:
         log.complain(f"{WRAPPER}: {wrapper}: does not exist")
         return NOT_FOUND
@@ -111,7 +112,7 @@ def _prepare_imports(prefix: str, task_root: str) -> None:
     Behind them stays what the interpreter found: ``PYTHONPATH``, then the standard library.
     """
     try:
-        os.chdir(task_root)
+        posix.chdir(task_root)
     except OSError:
         pass  # The handler's module will be missing, and that error names it.
     folders = [task_root, f"{prefix}/python/lib/{PYTHON}/site-packages", f"{prefix}/python"]
@@ -124,7 +125,7 @@ def _prepare_imports(prefix: str, task_root: str) -> None:
 def _run_site_hooks(folders: "Sequence[str]") -> None:
     """Runs what ``site`` runs at a start, where there is something: ``.pth`` files, and PYTHONPATH's sitecustomize."""
     with_pth = [folder for folder in folders if any(name.endswith(".pth") for name in _names_in(folder))]
-    python_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    python_path = (environment.get("PYTHONPATH") or "").split(":")
     customized = any(name.startswith("sitecustomize") for folder in python_path if folder for name in _names_in(folder))
     if not with_pth and not customized:
         return
@@ -138,6 +139,6 @@ def _run_site_hooks(folders: "Sequence[str]") -> None:
 
 def _names_in(folder: str) -> list[str]:
     try:
-        return os.listdir(folder)
+        return posix.listdir(folder)
     except OSError:
         return []

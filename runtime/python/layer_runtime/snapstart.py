@@ -6,12 +6,15 @@ https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
 import os
 import sys
 
+from layer_runtime.api import ApiError
 from layer_runtime.imports import SNAPSHOT_HOOKS
-from layer_runtime.loop import deliver
+from layer_runtime.loop import complain
 from layer_runtime.report import ErrorReport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from layer_runtime.api import RuntimeApi
     from layer_runtime.extension import Extension
 
@@ -30,9 +33,7 @@ def take_snapshot(api: "RuntimeApi", extension: "Extension | None") -> int:
             function(*arguments, **keywords)
         api.wait_for_restore()
     except BaseException as exception:
-        report = ErrorReport(exception)
-        report.write()
-        deliver(lambda: api.fail_init(report, "Runtime.BeforeSnapshotError"))
+        _tell(exception, lambda report: api.fail_init(report, "Runtime.BeforeSnapshotError"))
         return BEFORE_SNAPSHOT_FAILED
     api.reconnect()
     if extension:
@@ -42,11 +43,18 @@ def take_snapshot(api: "RuntimeApi", extension: "Extension | None") -> int:
         for function, arguments, keywords in list(hooks.get_after_restore()) if hooks else []:
             function(*arguments, **keywords)
     except BaseException as exception:
-        report = ErrorReport(exception)
-        report.write()
-        deliver(lambda: api.fail_restore(report))
+        _tell(exception, api.fail_restore)
         return AFTER_RESTORE_FAILED
     return 0
+
+
+def _tell(exception: BaseException, hand_in: "Callable[[ErrorReport], None]") -> None:
+    report = ErrorReport(exception)
+    report.write()
+    try:
+        hand_in(report)
+    except ApiError as error:
+        complain(error)
 
 
 def _reseed() -> None:
