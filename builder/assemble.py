@@ -40,10 +40,14 @@ def assemble(task: Assemble, room: Room, work: Path, inputs: Mapping[str, Path],
 def write_bytecode(room: Room, python: Path, tree: str, name: str, series: str, keep_sources: bool) -> None:
     """Compiles a tree of the room, in a fresh process of the build-python; ``name`` is its place below /opt."""
     room.put(python, "deps/build_python")
-    room.put(Path(bytecode.__file__), "tmp/bytecode.py")
-    keep = "keep" if keep_sources else "drop"
-    interpreter = f"deps/build_python/bin/python{series}"
-    room.run((interpreter, "-SP", "tmp/bytecode.py", tree, f"{PREFIX}/{name}", keep), {}, cwd=".")
+    run_script(room, series, bytecode.__file__, tree, f"{PREFIX}/{name}", "keep" if keep_sources else "drop")
+
+
+def run_script(room: Room, series: str, script: str, *arguments: str) -> None:
+    """Runs a file of ours in a fresh process of the build-python, which is in the room."""
+    place = f"tmp/{Path(script).name}"
+    room.put(Path(script), place)
+    room.run((f"deps/build_python/bin/python{series}", "-SP", place, *arguments), {}, cwd=".")
 
 
 def _lay_interpreter(cpython: Path, out: Path, series: str) -> None:

@@ -35,6 +35,7 @@ PREFIX_CODE = (
     "builder/policy/lean.toml",
 )
 LAYER_CODE = (
+    "builder/bundle.py",
     *("builder/pack.py", "builder/layer.py", "builder/deterministic_zip.py", "builder/audit.py", "builder/manifest.py"),
     *("builder/pins.toml", "builder/toolchain.py"),  # the manifest quotes them
     *("builder/policy/elf.toml", "builder/policy/content.toml", "builder/policy/modules.toml"),

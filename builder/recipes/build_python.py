@@ -9,10 +9,10 @@ from builder.recipes.cpython import read_modules
 from builder.target import Target
 
 UNUSED = (
-    *("_asyncio", "_blake2", "_bz2", "_codecs_cn", "_codecs_hk", "_codecs_iso2022", "_codecs_jp", "_codecs_kr"),
+    *("_asyncio", "_bz2", "_codecs_cn", "_codecs_hk", "_codecs_iso2022", "_codecs_jp", "_codecs_kr"),
     *("_codecs_tw", "_contextvars", "_csv", "_ctypes", "_datetime", "_decimal", "_elementtree", "_hashlib"),
-    *("_interpchannels", "_interpqueues", "_interpreters", "_json", "_lsprof", "_lzma", "_md5", "_multibytecodec"),
-    *("_multiprocessing", "_pickle", "_posixshmem", "_queue", "_sha1", "_sha2", "_sha3", "_socket", "_sqlite3"),
+    *("_interpchannels", "_interpqueues", "_interpreters", "_json", "_lsprof", "_lzma", "_multibytecodec"),
+    *("_multiprocessing", "_pickle", "_posixshmem", "_queue", "_socket", "_sqlite3"),
     *("_ssl", "_statistics", "_uuid", "_zoneinfo", "cmath", "mmap", "pyexpat", "resource", "syslog", "termios", "zlib"),
 )
 

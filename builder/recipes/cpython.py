@@ -105,6 +105,7 @@ def read_modules() -> Modules:
 
 def recipe(target: Target) -> Recipe:
     series = target.series
+    python = f"deps/build_python/bin/python{series}"
     answers = {
         **ANSWERS,
         **PROCESSOR_ANSWERS[target.cpu.machine],
@@ -138,10 +139,12 @@ def recipe(target: Target) -> Recipe:
             **_native_files(),
         },
         commands=(
+            # CPython's own tool; a patch says what it is to freeze.
+            (f"../{python}", "-S", "Tools/build/freeze_modules.py", "--frozen-modules"),
             (
                 "./configure",
                 f"--host={target.triplet}",
-                f"--with-build-python=../deps/build_python/bin/python{series}",
+                f"--with-build-python=../{python}",
                 *OPTIONS,
             ),
             ("make", "python", "pybuilddir.txt"),

@@ -67,6 +67,7 @@ def test_a_change_in_the_runtime_alone_makes_a_new_zip_and_runs_nothing_else(yar
     assert differing == {
         "runtime/layer_runtime/loop.py",
         "runtime/layer_runtime/__pycache__/loop.cpython-313.pyc",
+        "runtime/start.marshal",
     }
 
     changed.write_text(original, encoding="utf-8")

@@ -2,9 +2,12 @@
 
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
+
+from builder import bundle
 
 from .fake_api import BOOTSTRAP, Loop, event
 
@@ -36,6 +39,8 @@ def layer(loop: Loop) -> Path:
     """The layer's shape in some folder: bootstrap at its root, the loop in ``runtime/``."""
     prefix = loop.folder / "some where"
     shutil.copytree(BOOTSTRAP.parent / "layer_runtime", prefix / "runtime" / "layer_runtime")
+    command = (loop.interpreter, bundle.__file__, prefix / "runtime", f"{prefix}/runtime", "layer_runtime.main")
+    subprocess.run(command, check=True)
     shutil.copy2(BOOTSTRAP, prefix / "bootstrap")
     loop.bootstrap = prefix / "bootstrap"
     return prefix
@@ -68,6 +73,28 @@ def handler(event, context):
 """
     names = {name.partition(".")[0] for name in loop(code).result}
     assert names <= {"function", "layer_runtime", "encodings"}
+
+
+def test_in_the_layer_a_start_opens_no_file_of_the_loops_but_its_bundle(loop: Loop, layer: Path) -> None:
+    code = """
+import sys
+def handler(event, context):
+    files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]
+    return [file for file in files if "layer_runtime" in file]
+"""
+    assert loop(code).result == []
+    assert (layer / "runtime" / "start.marshal").exists()
+
+
+def test_in_the_layer_what_is_not_in_the_bundle_is_found_when_it_is_wanted(loop: Loop, layer: Path) -> None:
+    code = """
+def handler(event, context):
+    if event: raise ValueError("no")
+    yield "piece"
+"""
+    run = loop(code, event({}), event(1, 2))
+    assert run.requests[1].body == b"piece"
+    assert '"errorType": "ValueError"' in run.stdout or "ValueError: no" in run.stdout
 
 
 def test_the_function_finds_its_own_code_then_the_layers_then_the_standard_library(loop: Loop, layer: Path) -> None:

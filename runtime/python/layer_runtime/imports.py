@@ -8,6 +8,8 @@ import sys
 from _frozen_importlib import _find_spec  # type: ignore[attr-defined]
 from _frozen_importlib_external import spec_from_file_location
 
+from layer_runtime import __path__
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +57,7 @@ class SnapshotHooksFinder:
     def find_spec(name: str, _path: object = None, _target: object = None) -> "ModuleSpec | None":
         if name != SNAPSHOT_HOOKS:
             return None
-        folder = __file__.rpartition("/layer_runtime/")[0]
+        folder = __path__[0].rpartition("/")[0]
         return spec_from_file_location(name, f"{folder}/{name}.py")
 
 
