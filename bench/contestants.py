@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder import bundle, bytecode
 from builder.__main__ import cache_folder
 from conformance.run import options_of
-from tests.product import ROOT, interpreter
+from tests.product import interpreter
 from tests.runtime.fake_api import BOOTSTRAP
 from tests.wheels import kept_wheels
 
@@ -95,6 +96,8 @@ def _bring_loop_of_repository(layer: Path, python: Path) -> None:
     leave = shutil.ignore_patterns("__pycache__", BOOTSTRAP.name, "*.pyi")
     shutil.copytree(BOOTSTRAP.parent, layer / "runtime", ignore=leave)
     shutil.copy2(BOOTSTRAP, layer / "bootstrap")
-    # The step that compiles the layer's own.
-    bytecode = ROOT / "builder" / "bytecode.py"
-    subprocess.run((python, bytecode, layer / "runtime", "/opt/runtime", ""), check=True, stdout=subprocess.DEVNULL)
+    # As the layer's own is made.
+    bundling = (python, bundle.__file__, layer / "runtime", "/opt/runtime", "layer_runtime.main")
+    subprocess.run(bundling, check=True)
+    compiling = (python, bytecode.__file__, layer / "runtime", "/opt/runtime", "")
+    subprocess.run(compiling, check=True, stdout=subprocess.DEVNULL)

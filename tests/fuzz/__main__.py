@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=int, default=60, metavar="N", help="how long (default: %(default)s)")
     seconds = parser.parse_args(arguments).seconds
     if shutil.which("clang") is None:
-        print("fuzz: clang is not there: apt-get install clang libclang-rt-14-dev (or of its version)", file=sys.stderr)
+        print("fuzz: clang is not there: apt-get install clang libclang-rt-14-dev (or its version's)", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         program, corpus = Path(folder, "answer"), Path(folder, "corpus")
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         build = ("clang", "-std=c11", "-g", "-O1", *warnings, SANITIZERS, str(HARNESS), "-o", str(program))
         if subprocess.run(build, check=False).returncode:
             print(
-                "fuzz: is libFuzzer there? apt-get install libclang-rt-14-dev (or of clang's version)", file=sys.stderr
+                "fuzz: has clang its libFuzzer? apt-get install libclang-rt-14-dev (or its version's)", file=sys.stderr
             )
             return 1
         limits = (f"-max_total_time={seconds}", "-max_len=70000", "-rss_limit_mb=1024", "-print_final_stats=1")
