@@ -166,11 +166,16 @@ def test_a_refused_next_ends_the_loop(loop: Loop, status: str) -> None:
     assert len(run.requests) == 1
 
 
-@pytest.mark.parametrize("headers", [{"aws_request_id": None}, {"deadline_ms": "soon"}])
-def test_an_invocation_with_senseless_headers_ends_the_loop(loop: Loop, headers: dict[str, str | None]) -> None:
-    run = loop(ECHO, event(1, 1, **headers))
+def test_an_invocation_without_an_id_ends_the_loop_because_nothing_can_be_answered(loop: Loop) -> None:
+    run = loop(ECHO, event(1, 1, aws_request_id=None))
     assert run.exit_code == 1
-    assert "headers that make no sense" in run.stderr
+    assert "the next invocation has no request id" in run.stderr
+
+
+@pytest.mark.parametrize("deadline", [None, "soon", "-5", ""])
+def test_an_invocation_with_a_senseless_deadline_has_no_time_and_is_answered(loop: Loop, deadline: str | None) -> None:
+    code = "def handler(event, context): return context.get_remaining_time_in_millis()"
+    assert loop(code, event(1, 1, deadline_ms=deadline)).result == 0
 
 
 def test_an_api_that_cannot_be_reached_ends_the_loop(loop: Loop) -> None:
