@@ -16,9 +16,9 @@ def order(tree: str, main: str) -> list[str]:
     found: list[str] = []
 
     def visit(name: str) -> None:
-        if name in found or name in waiting:
+        if name in seen:
             return
-        waiting.append(name)
+        seen.add(name)
         for node in ast.parse(_read(_file(tree, name))).body:
             if isinstance(node, ast.ImportFrom) and node.module:
                 for module in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
@@ -27,7 +27,7 @@ def order(tree: str, main: str) -> list[str]:
         found.append(name)
 
     package = main.partition(".")[0]
-    waiting: list[str] = []
+    seen: set[str] = set()
     visit(package)
     visit(main)
     return found

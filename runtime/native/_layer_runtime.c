@@ -117,7 +117,7 @@ static Outcome try_to_connect(Connection *self, const char **reason)
     Py_BEGIN_ALLOW_THREADS
     problem = getaddrinfo(*self->host ? self->host : NULL, self->port, &hints, &addresses);
     Py_END_ALLOW_THREADS
-    *reason = gai_strerror(problem);
+    *reason = problem == EAI_SYSTEM ? strerror(errno) : gai_strerror(problem);
     Outcome outcome = problem ? outcome_of_error() : BROKEN;
     for (struct addrinfo *each = addresses; each && outcome == BROKEN; each = each->ai_next) {
         outcome = connect_to(self, each);
@@ -176,6 +176,9 @@ static Outcome send_parts(int descriptor, struct iovec *parts, size_t count)
         if (count) {
             parts->iov_base = (char *)parts->iov_base + sent;
             parts->iov_len -= (size_t)sent;
+            if (PyErr_CheckSignals()) { /* One may be why it was not all. */
+                return RAISED;
+            }
         }
     }
     return DONE;
@@ -199,6 +202,10 @@ static ssize_t receive(Stream *stream, char *to, size_t size, bool whole)
         Py_BEGIN_ALLOW_THREADS
         count = recv(self->descriptor, to, size, whole ? MSG_WAITALL : 0);
         Py_END_ALLOW_THREADS
+        if (count > 0 && whole && (size_t)count < size && PyErr_CheckSignals()) { /* One may be why it was not all. */
+            self->raised = true;
+            return -1;
+        }
         if (count >= 0) {
             return count;
         }
@@ -223,22 +230,29 @@ static char *make_room(Stream *stream, size_t size)
 }
 
 /* Waits until there is something to read, however long it takes. A signal that comes between the last look for one
-   and the waiting would be noticed only after it; so signals are held back, and let through by ppoll alone. */
+   and the waiting would be noticed only after it; so signals are held back, and let through by ppoll alone. (Another
+   thread of the function's may still take one in just that moment.) */
 static Outcome wait_idle(int descriptor)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    int ready = 0;
-    while (!ready && !PyErr_CheckSignals()) {
-        struct pollfd socket = {.fd = descriptor, .events = POLLIN};
-        Py_BEGIN_ALLOW_THREADS
-        ready = ppoll(&socket, 1, NULL, &before);
-        Py_END_ALLOW_THREADS
-        ready = ready < 0 && errno == EINTR ? 0 : 1;
+    for (;;) {
+        if (PyErr_CheckSignals()) { /* Here, and not below, handlers run that came while we waited: with nothing held. */
+            return RAISED;
+        }
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, &before);
+        bool raised = PyErr_CheckSignals(), ready = false;
+        if (!raised) {
+            struct pollfd socket = {.fd = descriptor, .events = POLLIN};
+            Py_BEGIN_ALLOW_THREADS
+            ready = ppoll(&socket, 1, NULL, &before) >= 0 || errno != EINTR;
+            Py_END_ALLOW_THREADS
+        }
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (raised || ready) {
+            return raised ? RAISED : DONE;
+        }
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return ready ? DONE : RAISED;
 }
 
 /* Reads the first bytes of an answer; BROKEN too when the connection ends instead. */
@@ -333,11 +347,15 @@ static Py_ssize_t parts_of(Arguments arguments, Py_ssize_t count, struct iovec *
     return count;
 }
 
-/* Sends a request, or more of it. Who refuses one may answer, and hang up, before all of it is read: no error yet. */
+/* Sends a request, or more of it. Who refuses one may answer, and hang up, before all of it is read: no error yet. But
+   nobody answers what we break off. */
 static Outcome send_on(Connection *self, struct iovec *parts, Py_ssize_t count)
 {
     Outcome outcome = send_parts(self->descriptor, parts, (size_t)count);
     self->whole = self->whole && outcome == DONE;
+    if (outcome == RAISED) {
+        drop(self);
+    }
     return outcome;
 }
 
@@ -350,12 +368,13 @@ static PyObject *Connection_ask(Connection *self, PyObject *request)
             return NULL;
         }
         self->whole = true;
-        Outcome outcome = send_parts(self->descriptor, &part, 1);
+        int descriptor = self->descriptor; /* Another thread may drop it meanwhile. */
+        Outcome outcome = send_parts(descriptor, &part, 1);
         if (outcome == DONE) {
-            outcome = wait_idle(self->descriptor);
+            outcome = wait_idle(descriptor);
         }
         if (outcome == DONE) {
-            outcome = begin_answer(&incoming, self->descriptor);
+            outcome = begin_answer(&incoming, descriptor);
         }
         if (outcome == DONE) {
             return finish_answer(self, &incoming);

@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/types.h>
 
 enum {
@@ -43,9 +42,19 @@ typedef struct {
 /* A function that reads returns NULL, or what is wrong, or this: one of the stream's functions failed, and knows why. */
 static const char FAILED[] = "";
 
+static inline char lowered(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
+}
+
+/* In any case; in ASCII, where C's own functions follow the locale, and an I is no i in Turkish. */
 static inline bool text_is(Text text, const char *expected)
 {
-    return text.size == strlen(expected) && strncasecmp(text.start, expected, text.size) == 0;
+    size_t i = 0;
+    while (i < text.size && expected[i] && lowered(text.start[i]) == lowered(expected[i])) {
+        i++;
+    }
+    return i == text.size && !expected[i];
 }
 
 static inline Text trimmed(Text text)

@@ -5,6 +5,7 @@ import sys
 from _layer_runtime import Connection
 
 from layer_runtime import VERSION
+from layer_runtime.log import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,10 +94,14 @@ class RuntimeApi:
 
     def next(self) -> Invocation:
         """Waits for the next invocation, as long as it takes."""
-        try:
-            status, values, body = answer = self._connection.ask(self._next)
-        except ConnectionError as error:
-            raise ApiError(f"no next invocation: {error}") from error
+        while True:
+            try:
+                status, values, body = answer = self._connection.ask(self._next)
+                break
+            except ConnectionError as error:
+                raise ApiError(f"no next invocation: {error}") from error
+            except Exception as error:  # Raised by a signal's handler: the alarm of an invocation that is over.
+                log.complain(f"while there was no invocation: {type(error).__name__}: {error}")
         if status != 200:
             _expect_success("no next invocation", answer)
         self.invocation = Invocation(values, body)

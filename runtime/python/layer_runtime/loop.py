@@ -63,7 +63,7 @@ def _answer(api: RuntimeApi, invocation: Invocation, handler: "Handler", functio
             api.end_stream(invocation)
         else:
             api.respond(invocation, body, content_type)
-    except ApiError as error:
+    except Exception as error:
         complain(error)
 
 
@@ -78,7 +78,7 @@ def _fail(api: RuntimeApi, invocation: Invocation, exception: BaseException) -> 
             api.end_stream(invocation, report)
         else:
             api.fail(invocation, report)
-    except ApiError as error:
+    except Exception as error:
         complain(error)
     if not isinstance(exception, Exception):
         raise exception if isinstance(exception, SystemExit) else SystemExit(1) from None
@@ -124,6 +124,9 @@ def _set_trace_id(trace_id: str | None) -> None:
         environment.put(TRACE_ID, trace_id)
 
 
-def complain(error: ApiError) -> None:
-    """Says in the log that an answer was not taken: the next invocation is none the worse."""
-    log.complain(f"Runtime API: {error}")
+def complain(error: Exception) -> None:
+    """Says in the log that an answer was not taken, or that a signal's handler broke it off.
+
+    The next invocation is none the worse.
+    """
+    log.complain(f"Runtime API: {error if isinstance(error, ApiError) else repr(error)}")
