@@ -38,12 +38,14 @@ def assemble(task: Assemble, room: Room, work: Path, inputs: Mapping[str, Path],
 
 
 def write_bytecode(room: Room, python: Path, tree: str, name: str, series: str, keep_sources: bool) -> None:
-    """Compiles a tree of the room, in a fresh process of the build-python; ``name`` is its place below /opt."""
+    """Compiles a tree of the work folder, in a fresh process of the build-python; ``name`` is its place below /opt."""
+    room.send(tree)
     room.put(python, "deps/build_python")
     room.put(Path(bytecode.__file__), "tmp/bytecode.py")
     keep = "keep" if keep_sources else "drop"
     interpreter = f"deps/build_python/bin/python{series}"
     room.run((interpreter, "-SP", "tmp/bytecode.py", tree, f"{PREFIX}/{name}", keep), {}, cwd=".")
+    room.bring(tree)
 
 
 def _lay_interpreter(cpython: Path, out: Path, series: str) -> None:
