@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from builder.disk import no_space
-from builder.errors import NotWritable
+from builder.errors import NotWritable, StepFailed
 from builder.recipes import Command
 from builder.workshop import room_environment
-from builder.workshop.log import StepLog, not_startable
+from builder.workshop.log import StepLog
 from builder.workshop.tools import PERL_MODULES, TOOLS, missing_tools
 
 
@@ -105,7 +105,11 @@ class HostRoom:
                 process_group=0,
             )
         except FileNotFoundError as error:
-            raise not_startable(command, cwd) from error
+            raise StepFailed(
+                f"`{command[0]}` cannot be started.",
+                f"It is not among the programs that a recipe sees, or {cwd}/ is not there.",
+                "Name it in builder/workshop/tools.py, with the packages that have it.",
+            ) from error
 
 
 def _perl_has(module: str) -> bool:

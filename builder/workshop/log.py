@@ -10,6 +10,8 @@ from builder.errors import StepFailed
 from builder.recipes import Command
 
 _TAIL_LINES, _LINE_WIDTH = 30, 160
+_FULL = ("No space left on device", "NoSpaceLeft")
+"""What programs say of a full disk, and zig."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class StepLog:
 
     def tells_of_a_full_disk(self) -> bool:
         """Whether the last command complained about that."""
-        return any("No space left on device" in line for line in self._tail())
+        return any(words in line for line in self._tail() for words in _FULL)
 
     def failure(self, command: Command, ending: str) -> StepFailed:
         """The error for a command that ended so: "exit code 2", "signal 9"."""
@@ -43,12 +45,3 @@ class StepLog:
 
     def _tail(self) -> list[str]:
         return self.path.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
-
-
-def not_startable(command: Command, cwd: str) -> StepFailed:
-    """The error for a command that a room does not have."""
-    return StepFailed(
-        f"`{command[0]}` cannot be started.",
-        f"It is not among the programs that a recipe sees, or {cwd}/ is not there.",
-        "Name it in builder/workshop/tools.py, with the packages that have it.",
-    )
