@@ -57,16 +57,22 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
         _print_plan(steps, store)
         return
     host = Host(cache, store.result(steps[0]), epoch(pins, target), options.jobs)
-    choice, image = _workshop(options)
-    with open_workshop("host" if store.has(steps[-1]) else choice, image, host, terminal) as workshop:
+    choice = "host" if store.has(steps[-1]) else _choice(options, "host")
+    with open_workshop(choice, options.image or DEFAULT_IMAGE, host, terminal) as workshop:
         result = carry_out(steps, Site(cache, store, workshop, terminal))
     for path in deliver(result, options.output, store.lock("deliver")):
         print(path)
 
 
-def _workshop(options: argparse.Namespace) -> tuple[Choice, str]:
+def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Two builds that must agree."""
+    choice = _choice(options, "auto")
+    reproduce(tuple(options.without), choice, options.image or DEFAULT_IMAGE, cache_folder(), terminal)
+
+
+def _choice(options: argparse.Namespace, default: Choice) -> Choice:
     """Who names an image wants a container."""
-    return options.workshop or ("container" if options.image else "host"), options.image or DEFAULT_IMAGE
+    return options.workshop or ("container" if options.image else default)
 
 
 def _print_plan(steps: tuple[Step, ...], store: Store) -> None:
@@ -107,9 +113,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=[variation.name for variation in VARIATIONS],
         help="leave out a variation: %(choices)s",
     )
-    again.set_defaults(
-        command=lambda options, terminal: reproduce(tuple(options.without), cache_folder() / "downloads", terminal)
-    )
+    _add_workshop(again, "auto, or container if there is an --image")
+    again.set_defaults(command=build_again)
     return parser
 
 
