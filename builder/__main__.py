@@ -4,7 +4,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, get_args
@@ -30,12 +30,17 @@ from builder.workshop.host import Host
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = _parser().parse_args(arguments)
+    return report_errors(lambda terminal: options.command(options, terminal))
+
+
+def report_errors(work: Callable[[Terminal], None]) -> int:
+    """Does some work, tells in a few lines what a user can do about its failure, and returns the exit code."""
     for request in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(request) is not signal.SIG_IGN:  # as under nohup
             signal.signal(request, _interrupt)
     terminal = Terminal()
     try:
-        options.command(options, terminal)
+        work(terminal)
     except KeyboardInterrupt:
         return _complain(
             terminal,
