@@ -50,7 +50,7 @@ class Box:
         self._image, self.confines = image, confines
 
     def __enter__(self) -> Self:
-        with complaints(f"make a container of {self._image}"):
+        with complaints(f"make a container of {self._image}", NoImage):
             self.id = _create(self._api, self._image, self.confines)
         try:
             self._lifeline = self._start()
@@ -97,7 +97,7 @@ class Box:
                 output(piece)
             code = self._api.exec_inspect(started)["ExitCode"]
             if code != 0 and not self._api.inspect_container(self.id)["State"]["Running"]:
-                raise NotFound("it is not running any more")
+                raise NotFound("The container is not running any more")
         return int(code)
 
     def _start(self) -> Any:

@@ -91,17 +91,23 @@ def complaints(doing: str, kind: type[NoImage] | type[ContainerFailed] = Contain
     """Turns what the engine says into errors for users."""
     try:
         yield
-    except NotFound as error:
-        raise ContainerFailed(
-            "The container is gone in which the work was done.",
-            f"{innermost(error)}: somebody removed it, its engine was stopped, or its first process was killed.",
-            "Run it again: it goes on where it was.",
-        ) from error
     except (DockerException, requests.RequestException) as error:
-        why = innermost(error)
-        if "no space left on device" in why.lower():
-            raise engine_full(why) from error
-        raise kind(f"The container engine could not {doing}.", f"{why}.", "See what the engine's log says.") from error
+        raise _understood(error, doing, kind) from error
+
+
+def _understood(
+    error: Exception, doing: str, kind: type[NoImage] | type[ContainerFailed]
+) -> NoSpace | NoImage | ContainerFailed:
+    why = innermost(error)
+    if "no space left on device" in why.lower():
+        return engine_full(why)
+    if isinstance(error, NotFound) and "container" in why.lower():
+        return ContainerFailed(
+            "The container is gone in which the work was done.",
+            f"{why}: somebody removed it, its engine was stopped, or its first process was killed.",
+            "Run it again: it goes on where it was.",
+        )
+    return kind(f"The container engine could not {doing}.", f"{why}.", "See what the engine's log says.")
 
 
 def engine_full(why: str) -> NoSpace:

@@ -159,7 +159,9 @@ class Images:
         elif image.archives:
             archives = tuple(archive for archive in image.archives if archive.machine == this_machine().machine)
             try:
-                yield fetch(Source(image.name, "", "", "", archives), archives, self.cache, self.report)
+                yield fetch(
+                    Source(f"{image.name}'s", "root file system", "", "", archives), archives, self.cache, self.report
+                )
             except Unobtainable as error:
                 raise NoImage(
                     f"The root file system of {image.name} cannot be had.",
@@ -179,11 +181,11 @@ class Images:
                 "On Debian or Ubuntu: apt-get install mmdebstrap; or choose another image.",
             )
         self.report.note(f"{image.name}: asking mmdebstrap for {image.suite}")
-        packages = f"--include={','.join(image.packages)}"
-        command = ("mmdebstrap", "--variant=minbase", packages, image.suite, str(archive))
+        packages = [f"--include={','.join(image.packages)}"] if image.packages else []
+        command = ("mmdebstrap", "--variant=minbase", *packages, image.suite, str(archive))
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise _cannot_be_made(image, done.stderr.splitlines())
+            raise _cannot_be_made(image, [line for line in done.stderr.splitlines() if line.startswith("E: ")])
         return archive
 
     def _build(self, image: Image, root: str, reference: str) -> None:

@@ -38,12 +38,16 @@ def emulator(folder: Path) -> Path:
     """The pinned emulator for this machine, out of the wheel that it ships in."""
     if INSIDE:
         return INSIDE / "aws-lambda-rie"
+    return emulator_for({"aarch64": "arm64"}.get(platform.machine(), platform.machine()), folder)
+
+
+def emulator_for(arch: str, folder: Path) -> Path:
+    """The pinned emulator for one of Lambda's architectures."""
     source = load_pins()["emulator"]
     wheel = fetch(source, source.archives, cache_folder(), _Quiet())
-    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
     with zipfile.ZipFile(wheel) as bundle:
         path = folder / "aws-lambda-rie"
-        path.write_bytes(bundle.read(f"samcli/local/rapid/aws-lambda-rie-{machine}"))
+        path.write_bytes(bundle.read(f"samcli/local/rapid/aws-lambda-rie-{arch}"))
     path.chmod(0o755)
     return path
 
