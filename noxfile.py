@@ -10,7 +10,7 @@ nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"  # it has pip, by which wheels are fetched
 
-FOR_THE_LAYER = ("conformance", "libraries", "wheels")
+FOR_THE_LAYER = ("conformance", "inside", "libraries", "wheels")
 """Requirements of the layer's own Python, not of the tools'."""
 
 
@@ -82,6 +82,37 @@ def reproduce(session: nox.Session) -> None:
     """Build twice from nothing, the second time under other circumstances, and compare the bytes."""
     install(session, "build")
     session.run("python", "-m", "builder", "reproduce", *session.posargs)
+
+
+def test_inside(session: nox.Session, *arguments: str) -> None:
+    install(session, "tests")
+    session.run("python", "-m", "builder", "build-layer")
+    session.run("python", "-m", "tests.inside", *arguments, *session.posargs)
+
+
+@nox.session
+def test_in_container(session: nox.Session) -> None:
+    """Build the layer if need be, and test it in a container: `-- --image NAME [--rootfs FILE] [pytest's]`."""
+    test_inside(session)
+
+
+@nox.session
+def test_in_al2(session: nox.Session) -> None:
+    """The same in Amazon Linux 2, what provided.al2 is made of."""
+    test_inside(session, "--image=al2")
+
+
+@nox.session
+def test_in_al2023(session: nox.Session) -> None:
+    """The same in Amazon Linux 2023, what provided.al2023 is made of."""
+    test_inside(session, "--image=al2023")
+
+
+@nox.session
+def test_containers(session: nox.Session) -> None:
+    """Test what the builder does with a container engine, which has to be there."""
+    install(session, "tests")
+    session.run("python", "-m", "pytest", *(session.posargs or ["tests/container"]))
 
 
 @nox.session

@@ -4,10 +4,10 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 import platformdirs
 
@@ -16,24 +16,31 @@ from builder.build import Site, carry_out
 from builder.console import Terminal
 from builder.deliver import deliver
 from builder.errors import BuildError, Interrupted
+from builder.images import DEFAULT_IMAGE
 from builder.pack import compressor_version
 from builder.pins import load_pins
 from builder.plan import Step, epoch, make_plan, read_materials
 from builder.reproduce import VARIATIONS, reproduce
 from builder.store import Store
 from builder.target import make_target, this_machine
+from builder.workshop.choice import Choice, open_workshop
 from builder.workshop.host import Host
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = _parser().parse_args(arguments)
+    return report_errors(lambda terminal: options.command(options, terminal))
+
+
+def report_errors(work: Callable[[Terminal], None]) -> int:
+    """Does some work, tells in a few lines what a user can do about its failure, and returns the exit code."""
     for request in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(request) is not signal.SIG_IGN:  # as under nohup
             signal.signal(request, _interrupt)
     terminal = Terminal()
     try:
-        options.command(options, terminal)
+        work(terminal)
     except KeyboardInterrupt:
         return _complain(
             terminal,
@@ -54,10 +61,23 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
     if options.plan:
         _print_plan(steps, store)
         return
-    workshop = Host(cache, store.result(steps[0]), epoch(pins, target), options.jobs)
-    result = carry_out(steps, Site(cache, store, workshop, terminal))
+    host = Host(cache, store.result(steps[0]), epoch(pins, target), options.jobs)
+    choice = "host" if store.has(steps[-1]) else _choice(options, "host")
+    with open_workshop(choice, options.image or DEFAULT_IMAGE, host, terminal) as workshop:
+        result = carry_out(steps, Site(cache, store, workshop, terminal))
     for path in deliver(result, options.output, store.lock("deliver")):
         print(path)
+
+
+def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Two builds that must agree."""
+    choice = _choice(options, "auto")
+    reproduce(tuple(options.without), choice, options.image or DEFAULT_IMAGE, cache_folder(), terminal)
+
+
+def _choice(options: argparse.Namespace, default: Choice) -> Choice:
+    """Who names an image wants a container."""
+    return options.workshop or ("container" if options.image else default)
 
 
 def _print_plan(steps: tuple[Step, ...], store: Store) -> None:
@@ -86,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs", type=_count, default=os.cpu_count() or 1, help="processes at once (default: all cores)"
     )
     build.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
+    _add_workshop(build, "host, or container if there is an --image")
     build.set_defaults(command=build_layer)
 
     again = commands.add_parser("reproduce", help="build twice, the second time under other circumstances, and compare")
@@ -97,10 +118,20 @@ def _parser() -> argparse.ArgumentParser:
         choices=[variation.name for variation in VARIATIONS],
         help="leave out a variation: %(choices)s",
     )
-    again.set_defaults(
-        command=lambda options, terminal: reproduce(tuple(options.without), cache_folder() / "downloads", terminal)
-    )
+    _add_workshop(again, "auto, or container if there is an --image")
+    again.set_defaults(command=build_again)
     return parser
+
+
+def _add_workshop(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--workshop",
+        choices=get_args(Choice),
+        help=f"where commands run; auto: in a container if one can be had (default: {default})",
+    )
+    parser.add_argument(
+        "--image", metavar="NAME", help=f"one of docker/images.toml, or of the engine's (default: {DEFAULT_IMAGE})"
+    )
 
 
 def _count(text: str) -> int:

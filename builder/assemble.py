@@ -30,24 +30,25 @@ def assemble(task: Assemble, room: Room, work: Path, inputs: Mapping[str, Path],
     _lay_time_zones(task.tzdata, wheel, work, library)
     trim(library, read_omissions())
     relocate(library)
-    write_bytecode(
-        room, inputs["build_python"], f"out/lib/python{series}", f"lib/python{series}", series, task.stdlib == "full"
-    )
+    keep = "keep" if task.stdlib == "full" else "drop"
+    compiling = (bytecode.__file__, f"{PREFIX}/lib/python{series}", keep)
+    run_build_python(room, inputs["build_python"], series, f"out/lib/python{series}", compiling)
     (library / "lib-dynload").mkdir()
     (library / "lib-dynload" / "README.txt").write_text(PLACEHOLDER, encoding="utf-8")
 
 
-def write_bytecode(room: Room, python: Path, tree: str, name: str, series: str, keep_sources: bool) -> None:
-    """Compiles a tree of the room, in a fresh process of the build-python; ``name`` is its place below /opt."""
+def run_build_python(room: Room, python: Path, series: str, tree: str, *calls: tuple[str, ...]) -> None:
+    """Runs files of ours on a tree of the work folder, one after the other, each in a fresh build-python.
+
+    A call is the file and its arguments, but for the first, which is the tree.
+    """
+    room.send(tree)
     room.put(python, "deps/build_python")
-    run_script(room, series, bytecode.__file__, tree, f"{PREFIX}/{name}", "keep" if keep_sources else "drop")
-
-
-def run_script(room: Room, series: str, script: str, *arguments: str) -> None:
-    """Runs a file of ours in a fresh process of the build-python, which is in the room."""
-    place = f"tmp/{Path(script).name}"
-    room.put(Path(script), place)
-    room.run((f"deps/build_python/bin/python{series}", "-SP", place, *arguments), {}, cwd=".")
+    for script, *arguments in calls:
+        place = f"tmp/{Path(script).name}"
+        room.put(Path(script), place)
+        room.run((f"deps/build_python/bin/python{series}", "-SP", place, tree, *arguments), {}, cwd=".")
+    room.bring(tree)
 
 
 def _lay_interpreter(cpython: Path, out: Path, series: str) -> None:

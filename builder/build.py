@@ -92,6 +92,7 @@ def _compile(task: Compile, work: Path, log: Path, site: Site, inputs: Mapping[s
     source, recipe = task.source, task.recipe
     unpack(fetch(source, source.archives, site.cache, site.progress), work / "src")
     room = site.workshop.room(work, log)
+    room.send("src")
     for need in recipe.needs:
         room.put(inputs[need], f"deps/{need}")
     for name, text in task.wrappers.items():
@@ -102,7 +103,10 @@ def _compile(task: Compile, work: Path, log: Path, site: Site, inputs: Mapping[s
         room.write(place, text)
     for command in recipe.commands:
         room.run(command, recipe.environment)
-    check_consumed(source, work / "src")
+    room.bring("out")
+    if source.consumed:
+        room.bring("src")
+        check_consumed(source, work / "src")
     lay_licences(source, work / "src", work / "out")
 
 

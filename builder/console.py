@@ -57,5 +57,5 @@ class Terminal:
         self.stop()
         columns = (TextColumn("  {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Progress(*columns, console=self._console, transient=True) as progress:
-            task = progress.add_task(name, total=size)
+            task = progress.add_task(name, total=size or None)
             yield lambda have: progress.update(task, completed=have)

@@ -93,6 +93,24 @@ class NotReproducible(BuildError):
     exit_code = 20
 
 
+class NoEngine(BuildError):
+    """No container engine answers, or none that we may use."""
+
+    exit_code = 21
+
+
+class NoImage(BuildError):
+    """A container image cannot be had, or not be run on this machine."""
+
+    exit_code = 22
+
+
+class ContainerFailed(BuildError):
+    """A container ended, or its engine refused something, while it was needed."""
+
+    exit_code = 23
+
+
 class Interrupted(BuildError):
     """Ctrl-C, or a request to terminate."""
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from builder import ROOT, bundle
-from builder.assemble import PREFIX, run_script, write_bytecode
+from builder import ROOT, bundle, bytecode
+from builder.assemble import PREFIX, run_build_python
 from builder.audit import audit, check_size
 from builder.deterministic_zip import write_zip
 from builder.layer import gather, lay_runtime
@@ -29,8 +29,9 @@ def pack(task: Pack, room: Room, work: Path, inputs: Mapping[str, Path], cache: 
     """Makes ``out/<name>.zip`` and ``out/<name>.manifest.json``; nothing that fails the audit is written."""
     target, name = task.target, task.name
     lay_runtime(work / "runtime")
-    write_bytecode(room, inputs["build_python"], "runtime", "runtime", target.series, keep_sources=True)
-    run_script(room, target.series, bundle.__file__, "runtime", f"{PREFIX}/runtime", "layer_runtime.main")
+    place = f"{PREFIX}/runtime"
+    bundling, compiling = (bundle.__file__, place, "layer_runtime.main"), (bytecode.__file__, place, "keep")
+    run_build_python(room, inputs["build_python"], target.series, "runtime", bundling, compiling)
     tree = gather(inputs["prefix"], work / "runtime", task.linked)
     elves = audit(tree.entries, target, traces_of_this_machine(cache))
     written = write_zip(tree.entries, work / "out" / f"{name}.zip")

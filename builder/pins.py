@@ -25,7 +25,7 @@ class Archive:
     """Name in the cache; the sha256 alone decides what it is."""
     sha256: str
     size: int
-    """Bytes."""
+    """Bytes; 0: nobody here knows (only ``docker/images.toml`` may say so)."""
     url: str = ""
     """Upstream's, https."""
     debian: str = ""

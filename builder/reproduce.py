@@ -1,7 +1,8 @@
 """Builds twice from nothing, the second time under other circumstances, and compares the bytes.
 
 Both builds begin with an empty store and an empty compiler cache: zig would otherwise hand the second one the first
-one's objects, and hide what differs.
+one's objects, and hide what differs. The second one's commands run in a container if one can be had: another system,
+another user, other paths, no network. What this machine does itself is varied all the same.
 """
 
 import hashlib
@@ -14,19 +15,18 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from builder import CACHE_VARIABLE, ROOT
 from builder.errors import MissingTool, NotReproducible, StepFailed
 from builder.fetch import SOURCES_VARIABLE
+from builder.fetch.report import Report
+from builder.images import load_images
+from builder.workshop.choice import Choice, open_workshop
+from builder.workshop.host import Host
 
 LATER = "+400d"
 HOST = "elsewhere.example"
 LIBFAKETIME = "faketime/libfaketime.so.1"
-
-
-class Report(Protocol):
-    def note(self, text: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -78,25 +78,30 @@ mount --bind "$etc" /etc""",
 )
 
 
-def reproduce(without: tuple[str, ...], downloads: Path, report: Report) -> None:
-    """Builds twice and compares every file; ``downloads`` is where archives that are here already may be taken from.
+def reproduce(without: tuple[str, ...], choice: Choice, image: str, cache: Path, report: Report) -> None:
+    """Builds twice and compares every file; ``cache`` has the archives that are here already.
+
+    ``choice`` and ``image`` are about the second build; the first one is always the host's.
 
     Raises:
+        NoEngine, NoImage: there is no container for the second build.
         MissingTool: a variation needs a program that this machine lacks.
         NotReproducible: the results differ; diffoscope's report is in the error.
     """
     chosen = [variation for variation in VARIATIONS if variation.name not in without]
     _check_tools(chosen)
+    where = _second_workshop(choice, image, chosen, cache, report)
     with tempfile.TemporaryDirectory(prefix="reproduce-") as scratch:
         first, second = Path(scratch, "first"), Path(scratch, "second", "and", "deeper-than-the-other")
-        sources = [str(downloads), *filter(None, [os.environ.get(SOURCES_VARIABLE)])]
-        report.note("first build: as the machine is")
+        sources = [str(cache / "downloads"), *filter(None, [os.environ.get(SOURCES_VARIABLE)])]
+        report.note("first build: on the host, as it is")
         _build(_command(first), first, sources, {}, umask=0o022)
-        report.note("second build: another folder; PATH backwards; " + "; ".join(v.what for v in chosen))
+        varied = ("another folder", "PATH backwards", *(variation.what for variation in chosen))
+        report.note(f"second build: {' '.join(where)}; {'; '.join(varied)}")
         environment = {name: value for variation in chosen for name, value in variation.environment.items()}
         backwards = {"PATH": os.pathsep.join(reversed(os.environ["PATH"].split(os.pathsep)))}
         sources = [str(first / "cache" / "downloads")]
-        _build(_varied_command(second, chosen), second, sources, backwards | environment)
+        _build(_varied_command(second, chosen, where), second, sources, backwards | environment)
         _compare(first / "dist", second / "dist", report)
 
 
@@ -104,11 +109,25 @@ def _command(place: Path) -> tuple[str, ...]:
     return (sys.executable, "-m", "builder", "build-layer", f"--output={place / 'dist'}")
 
 
-def _varied_command(place: Path, chosen: list[Variation]) -> tuple[str, ...]:
+def _second_workshop(
+    choice: Choice, image: str, chosen: list[Variation], cache: Path, report: Report
+) -> tuple[str, ...]:
+    """The builder's options for the second build's workshop, which is made ready now: not after the first build."""
+    if any(variation.name == "clock" for variation in chosen) and f"{image}-later" in load_images():
+        image = f"{image}-later"
+    nothing = Host(cache, cache, 0, 1)
+    with open_workshop(choice, image, nothing, report) as workshop:
+        if workshop is nothing:
+            return ("--workshop=host",)
+    return ("--workshop=container", f"--image={image}")
+
+
+def _varied_command(place: Path, chosen: list[Variation], where: tuple[str, ...]) -> tuple[str, ...]:
     """The builder's command inside namespaces of its own, in which mounts and host name can be changed."""
     words = (
         *(word for variation in chosen for word in variation.wrapper),
         *_command(place),
+        *where,
         *(option for variation in chosen for option in variation.options),
     )
     parts = {

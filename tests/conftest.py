@@ -1,11 +1,16 @@
-"""The built product, for every test that needs it."""
+"""The built product, and a cache that may be wrecked, for every test that needs them."""
 
 import json
+import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from builder.__main__ import cache_folder
+from tests.builds.yard import Reference, Yard, lay_out
 from tests.product import ROOT, TARGET, Layer, unzip
 
 
@@ -28,3 +33,25 @@ def layer(layer_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Layer:
     root = tmp_path_factory.mktemp("layer") / "not-opt"
     unzip(layer_zip, root)
     return Layer(root)
+
+
+@pytest.fixture(scope="session")
+def whole_yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+    folder = tmp_path_factory.mktemp("yard")
+    yield lay_out(folder, cache_folder())
+    shutil.rmtree(folder)  # the compiler is large where it had to be copied
+
+
+@pytest.fixture(scope="session")
+def reference(whole_yard: Yard) -> Reference:
+    start = time.monotonic()
+    whole_yard.complete()
+    return Reference(whole_yard.digests(), time.monotonic() - start)
+
+
+@pytest.fixture
+def yard(whole_yard: Yard, reference: Reference) -> Yard:
+    """The cache with nothing made in it."""
+    whole_yard.end_orphans()
+    whole_yard.wipe()
+    return whole_yard

@@ -15,6 +15,9 @@ from builder.target import make_target
 ROOT = Path(__file__).parent.parent
 TARGET = make_target(load_pins().python("3.13").version, "x86_64")
 
+INSIDE = Path(os.environ["LAYER_INSIDE"]) if "LAYER_INSIDE" in os.environ else None
+"""In a container (`tests.inside`), the folder of what tests need; the layer is at /opt there."""
+
 CLEAN = {"PYTHONNOUSERSITE": "1"}
 """An environment in which nothing that the user installed for another Python 3.13 is found."""
 
@@ -39,6 +42,9 @@ class Layer:
 
     def at_opt(self, *command: str, setup: str = "") -> tuple[str, ...]:
         """The command that runs another one where this layer stands at /opt."""
+        if INSIDE:
+            assert not setup, "whoever may not mount must not be asked to: mark the test with `mounts`"
+            return command
         rootless = () if os.geteuid() == 0 else ("--map-root-user",)
         script = f'mount --bind "$0" /opt; {setup or ":"}; exec "$@"'
         return ("unshare", "--mount", *rootless, "sh", "-euc", script, str(self.root), *command)

@@ -46,7 +46,7 @@ def fetch(source: Source, archives: tuple[Archive, ...], cache: Path, report: Re
 def _fetch(source: Source, archives: tuple[Archive, ...], cache: Path, report: Report) -> Path:
     for archive in archives:
         path = _cached(archive, cache)
-        if path.is_file() and _sha256(path) == archive.sha256:
+        if path.is_file() and file_sha256(path) == archive.sha256:
             return path
     for archive in archives:
         for candidate in _mirrored(archive):
@@ -85,7 +85,7 @@ def _mirrored(archive: Archive) -> Iterator[Path]:
     folders = os.environ.get(SOURCES_VARIABLE, "")
     for folder in filter(None, folders.split(os.pathsep)):
         for path in sorted(Path(folder).iterdir() if Path(folder).is_dir() else ()):
-            if path.is_file() and path.stat().st_size == archive.size and _sha256(path) == archive.sha256:
+            if path.is_file() and archive.size in (0, path.stat().st_size) and file_sha256(path) == archive.sha256:
                 yield path
 
 
@@ -98,20 +98,21 @@ def _keep(candidate: Path, archive: Archive, cache: Path, report: Report) -> Pat
 
 def _verified(part: Path, archive: Archive, cache: Path) -> Path:
     """Moves a finished download to its place, or removes it if it is not the pinned one."""
-    actual = _sha256(part)
+    actual = file_sha256(part)
     if actual != archive.sha256:
         size = part.stat().st_size
         part.unlink()
         raise WrongHash(
             f"{archive.file} is not the pinned file.",
-            f"sha256 {actual} ({size} bytes) instead of {archive.sha256} ({archive.size} bytes).",
+            f"sha256 {actual} ({size} bytes) instead of {archive.sha256} ({archive.size or 'some'} bytes).",
             "If upstream replaced the file, find out why before you raise the pin.",
         )
     os.replace(part, _cached(archive, cache))
     return _cached(archive, cache)
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """sha256 of a file of any size."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

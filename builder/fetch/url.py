@@ -17,6 +17,8 @@ PAUSES = (1.0, 2.0, 4.0)
 TIMEOUT = (10.0, 30.0)
 """Seconds to connect, and between two pieces of an answer."""
 _PIECE = 1 << 16
+_LARGEST = 1 << 30
+"""Bytes of a file whose size is not pinned."""
 
 _unreachable: set[str] = set()
 """Servers that could not even be connected to: a machine without network should not wait for each of its files."""
@@ -55,7 +57,7 @@ def download(archive: Archive, part: Path, report: Report) -> None:
 def _resume(archive: Archive, part: Path, progress: Callable[[int], None]) -> None:
     """One request, for what is still missing."""
     have = part.stat().st_size if part.exists() else 0
-    if have >= archive.size:  # as much as there should be: right or wrong, more of it will not help
+    if 0 < archive.size <= have:  # as much as there should be: right or wrong, more of it will not help
         return
     headers = {"User-Agent": f"{DISTRIBUTION}/{__version__}", "Accept-Encoding": "identity"}
     if have:
@@ -72,10 +74,10 @@ def _resume(archive: Archive, part: Path, progress: Callable[[int], None]) -> No
         with part.open("ab" if have else "wb") as file:
             for piece in answer.iter_content(_PIECE):
                 have += len(piece)
-                if have > archive.size:
+                if have > (archive.size or _LARGEST):
                     file.close()
                     part.unlink()
-                    raise _Refused(f"the server sends more than the pinned {archive.size} bytes")
+                    raise _Refused(f"the server sends more than the pinned {archive.size or _LARGEST} bytes")
                 file.write(piece)
                 progress(have)
     if have < archive.size:

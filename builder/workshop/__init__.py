@@ -19,7 +19,11 @@ FIXED_ENVIRONMENT = {
 
 
 class Room(Protocol):
-    """A step's own folder in a workshop, laid out as `builder.recipes` says."""
+    """A step's own folder in a workshop, laid out as `builder.recipes` says.
+
+    It belongs to a work folder of this machine. On the host the two are one; elsewhere, `send` and `bring` carry
+    between them.
+    """
 
     def put(self, source: Path, place: str) -> None:
         """Makes a file or folder of this machine readable at ``place``; the room never changes the original."""
@@ -27,20 +31,36 @@ class Room(Protocol):
     def write(self, place: str, text: str, *, executable: bool = False) -> None:
         """Writes a text file at ``place``."""
 
+    def send(self, place: str) -> None:
+        """Hands what stands at ``place`` of the work folder to the room, whose commands may change it."""
+
     def run(self, command: Command, environment: Mapping[str, str], *, cwd: str = "src") -> None:
         """Runs a command to its end; `StepFailed` with the end of its output if it fails."""
 
-    def take(self, place: str, destination: Path) -> None:
-        """Brings what stands at ``place`` out to ``destination``, which does not exist yet."""
+    def bring(self, place: str) -> None:
+        """Lets what the room has at ``place`` stand there in the work folder, instead of what stood there."""
 
 
 class Workshop(Protocol):
     """A place that has rooms."""
 
-    name: str
-
     def prepare(self) -> None:
         """Checks that work can begin; `MissingTool` says everything that is missing."""
 
     def room(self, work: Path, log: Path) -> Room:
-        """A room in a fresh work folder; what commands print goes to ``log``."""
+        """A room for a fresh work folder; what commands print goes to ``log``."""
+
+
+def room_environment(root: str, zig: str, compiler_cache: str, epoch: int, jobs: int) -> dict[str, str]:
+    """What every command in the room at ``root`` sees; ``epoch`` is the value of SOURCE_DATE_EPOCH in seconds."""
+    own = {"ZIG_LOCAL_CACHE_DIR": "zig", "PATH": "bin", "TMPDIR": "tmp"}
+    return {
+        **FIXED_ENVIRONMENT,
+        EPOCH_VARIABLE: str(epoch),
+        "MAKEFLAGS": f"-j{jobs}",
+        "ZIG": zig,
+        # The C start-up files and link stubs that zig makes once; what it compiles for us stays in the room.
+        "ZIG_GLOBAL_CACHE_DIR": compiler_cache,
+        "HOME": root,
+        **{name: f"{root}/{folder}" for name, folder in own.items()},
+    }

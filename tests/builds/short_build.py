@@ -1,27 +1,34 @@
-"""``python -m tests.builds.short_build CACHE DIST``: a piece of the real plan that takes seconds."""
+"""``python -m tests.builds.short_build CACHE DIST [IMAGE]``: a piece of the real plan that takes seconds."""
 
 import sys
 from pathlib import Path
 
+from builder.__main__ import report_errors
 from builder.build import Site, carry_out
 from builder.console import Terminal
 from builder.deliver import deliver
 from builder.pins import load_pins
 from builder.plan import epoch
 from builder.store import Store
+from builder.workshop.choice import open_workshop
 from builder.workshop.host import Host
 from tests.builds.yard import SHORT, planned
 from tests.product import TARGET
 
 
-def main(cache: Path, dist: Path) -> None:
+def build(cache: Path, dist: Path, image: str, terminal: Terminal) -> None:
     steps, store = planned(), Store(cache)
-    workshop = Host(cache, store.result(steps["toolchain"]), epoch(load_pins(), TARGET), 2)
-    site = Site(cache, store, workshop, Terminal())
-    for name in SHORT:
-        carry_out((steps["toolchain"], steps[name]), site)
-    deliver(carry_out(tuple(steps.values()), site), dist, store.lock("deliver"))
+    host = Host(cache, store.result(steps["toolchain"]), epoch(load_pins(), TARGET), 2)
+    with open_workshop("container" if image else "host", image, host, terminal) as workshop:
+        site = Site(cache, store, workshop, terminal)
+        for name in SHORT:
+            carry_out((steps["toolchain"], steps[name]), site)
+        deliver(carry_out(tuple(steps.values()), site), dist, store.lock("deliver"))
+
+
+def main(cache: str, dist: str, image: str = "") -> int:
+    return report_errors(lambda terminal: build(Path(cache), Path(dist), image, terminal))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    sys.exit(main(*sys.argv[1:]))

@@ -12,8 +12,7 @@ import pytest
 
 from builder.store import Store
 
-from .conftest import Reference
-from .yard import MADE, Yard, planned
+from .yard import MADE, Reference, Yard, planned
 
 ROUNDS, KILLS = 5, 4
 

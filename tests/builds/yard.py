@@ -47,14 +47,14 @@ class Yard:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "STATIC_PYTHON_CACHE": str(self.cache), "STATIC_PYTHON_SOURCES": self.sources}
 
-    def start(self) -> subprocess.Popen[str]:
-        """A process that makes what is `MADE`, as far as it is missing, and delivers it."""
-        command = (sys.executable, "-m", "tests.builds.short_build", str(self.cache), str(self.dist))
+    def start(self, image: str = "") -> subprocess.Popen[str]:
+        """A process that makes what is `MADE`, as far as it is missing, and delivers it; in a container of an image."""
+        command = (sys.executable, "-m", "tests.builds.short_build", str(self.cache), str(self.dist), image)
         return subprocess.Popen(command, cwd=ROOT, env=self.environment, stderr=subprocess.PIPE, text=True)
 
-    def complete(self) -> None:
+    def complete(self, image: str = "") -> None:
         """Lets such a process come to its end."""
-        process = self.start()
+        process = self.start(image)
         _, err = process.communicate()
         assert process.returncode == 0, err
 
@@ -92,6 +92,15 @@ class Yard:
             except OSError:  # it ended meanwhile, or is somebody else's
                 continue
         return found
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a build that nobody disturbed made, and how long it took."""
+
+    digests: dict[str, str]
+    seconds: float
+    """Only to choose moments to disturb others at."""
 
 
 def _digest(folder: Path) -> str:

@@ -18,7 +18,10 @@ from typing import Any
 from builder.__main__ import cache_folder
 from builder.fetch import fetch
 from builder.pins import load_pins
-from tests.product import Layer
+from tests.product import INSIDE, Layer
+
+INSIDE_TASK = Path("/tmp/task")
+"""Where /var/task leads in a container that is read-only but for /tmp."""
 
 _START = 60.0
 """Seconds that the emulator may take to open its port: a safety net, not a measurement."""
@@ -33,12 +36,18 @@ class _Quiet:
 
 def emulator(folder: Path) -> Path:
     """The pinned emulator for this machine, out of the wheel that it ships in."""
+    if INSIDE:
+        return INSIDE / "aws-lambda-rie"
+    return emulator_for({"aarch64": "arm64"}.get(platform.machine(), platform.machine()), folder)
+
+
+def emulator_for(arch: str, folder: Path) -> Path:
+    """The pinned emulator for one of Lambda's architectures."""
     source = load_pins()["emulator"]
     wheel = fetch(source, source.archives, cache_folder(), _Quiet())
-    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
     with zipfile.ZipFile(wheel) as bundle:
         path = folder / "aws-lambda-rie"
-        path.write_bytes(bundle.read(f"samcli/local/rapid/aws-lambda-rie-{machine}"))
+        path.write_bytes(bundle.read(f"samcli/local/rapid/aws-lambda-rie-{arch}"))
     path.chmod(0o755)
     return path
 
@@ -74,6 +83,9 @@ def running(
     log = task.parent / "log"
     # A /var of its own: the machine's may have no task/, and gets none.
     setup = f"mount -t tmpfs none /mnt; mkdir /mnt/task; mount --bind {task} /mnt/task; mount --rbind /mnt /var"
+    if INSIDE:
+        setup = ""
+        _point(INSIDE_TASK, task)
     command = layer.at_opt(
         str(program),
         f"--runtime-interface-emulator-address=127.0.0.1:{front}",
@@ -96,6 +108,11 @@ def running(
         finally:
             process.terminate()
             process.wait()
+
+
+def _point(link: Path, goal: Path) -> None:
+    link.unlink(missing_ok=True)
+    link.symlink_to(goal)
 
 
 def _free_port() -> int:

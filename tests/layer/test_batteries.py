@@ -63,6 +63,7 @@ except ssl.SSLCertVerificationError as error:
     return json.loads(layer.run_at_opt("-c", code, setup=f"mount --bind {etc} /etc"))
 
 
+@pytest.mark.mounts
 @pytest.mark.parametrize("system", BUNDLES)
 def test_a_tls_server_is_verified_with_the_bundle_of_the_system(
     layer: Layer, tls_server: int, authority: trustme.CA, tmp_path: Path, system: str
@@ -73,6 +74,7 @@ def test_a_tls_server_is_verified_with_the_bundle_of_the_system(
     assert _get(layer, tls_server, tmp_path) == ["TLSv1.3", f"/etc/{BUNDLES[system]}"]
 
 
+@pytest.mark.mounts
 @pytest.mark.parametrize("system", BUNDLES)
 def test_a_server_that_the_system_does_not_trust_is_refused(
     layer: Layer, tls_server: int, tmp_path: Path, system: str
@@ -83,6 +85,7 @@ def test_a_server_that_the_system_does_not_trust_is_refused(
     assert _get(layer, tls_server, tmp_path)[0] == "refused"
 
 
+@pytest.mark.mounts
 def test_time_zones_work_without_a_database_on_the_machine(layer: Layer, tmp_path: Path) -> None:
     code = """
 from datetime import datetime

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from builder.plan import RECIPES
-from builder.workshop.host import TOOLS
+from builder.workshop.tools import TOOLS
 
 from .stand_ins import ROOT, PrivateMount, wait_until
 from .test_host import is_running

@@ -12,7 +12,8 @@ import pytest
 
 from builder.errors import MissingTool, StepFailed
 from builder.workshop import FIXED_ENVIRONMENT
-from builder.workshop.host import PERL_MODULES, TOOLS, Host, HostRoom
+from builder.workshop.host import Host, HostRoom
+from builder.workshop.tools import PERL_MODULES, TOOLS
 
 from .stand_ins import ROOT, PrivateMount, wait_until
 
@@ -31,7 +32,7 @@ def room(tmp_path: Path) -> HostRoom:
 
 def said(room: HostRoom) -> list[str]:
     """What commands printed, without the headings."""
-    lines = room.log.read_text(encoding="utf-8").splitlines()
+    lines = room.log.path.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith(("$ ", "  "))]
 
 
@@ -122,17 +123,18 @@ def test_a_relative_path_can_be_put_into_a_room(
     assert (room.root / "tmp" / "given").read_text(encoding="utf-8") == "given"
 
 
-def test_what_is_taken_from_a_room_stands_where_it_was_wanted(tmp_path: Path, room: HostRoom) -> None:
-    room.run(("mkdir", "../out/lib"), {})
-    room.take("out/lib", tmp_path / "lib")
-    assert (tmp_path / "lib").is_dir()
-    assert not (room.root / "out" / "lib").exists()
+def test_what_a_room_makes_stands_in_the_work_folder_already(tmp_path: Path, room: HostRoom) -> None:
+    (tmp_path / "work" / "src" / "poem").write_text("a rose", encoding="utf-8")
+    room.send("src")
+    room.run(("mv", "poem", "../out"), {})
+    room.bring("out")
+    assert (tmp_path / "work" / "out" / "poem").read_text(encoding="utf-8") == "a rose"
 
 
 def test_the_log_shows_each_command_and_the_difference_it_makes(room: HostRoom) -> None:
     room.run(("echo", "first"), {"CC": "cc"})
     room.run(("echo", "second"), {})
-    assert room.log.read_text(encoding="utf-8") == "\n$ echo first\n  CC=cc\nfirst\n\n$ echo second\nsecond\n"
+    assert room.log.path.read_text(encoding="utf-8") == "\n$ echo first\n  CC=cc\nfirst\n\n$ echo second\nsecond\n"
 
 
 def failure(room: HostRoom, script: str) -> StepFailed:
@@ -148,7 +150,7 @@ def test_a_command_that_fails_shows_the_end_of_its_output(room: HostRoom) -> Non
     assert "exit code 7" in error.why
     shown = [line.strip(" |") for line in error.why.splitlines()[1:]]
     assert shown == [*(f"line {number}" for number in range(72, 101)), "wrong"]
-    assert str(room.log) in error.do
+    assert str(room.log.path) in error.do
 
 
 def test_a_command_that_is_killed_names_the_signal(room: HostRoom) -> None:

@@ -24,7 +24,7 @@ from builder.recipes import (
 from builder.target import CPUS, Target
 from builder.toolchain import COMPILER_FLAGS, words
 from builder.workshop import FIXED_ENVIRONMENT
-from builder.workshop.host import TOOLS
+from builder.workshop.tools import TOOLS
 
 TARGETS = [Target("3.13.15", cpu) for cpu in CPUS]
 ALL = [(name, make(target)) for target in TARGETS for name, make in RECIPES.items()]

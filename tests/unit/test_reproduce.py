@@ -54,7 +54,7 @@ def build(
 
     def run(ending: str, without: tuple[str, ...] = HEAVY) -> list[dict[str, Any]]:
         (tmp_path / "builder" / "__main__.py").write_text(STAND_IN + ending, encoding="utf-8")
-        reproduce(without, tmp_path / "downloads", report)
+        reproduce(without, "host", "", tmp_path, report)
         return [json.loads(line) for line in (tmp_path / "seen").read_text(encoding="utf-8").splitlines()]
 
     before = os.umask(0o002)  # what the first build must not depend on
@@ -166,7 +166,7 @@ def test_missing_tools_are_named_with_their_packages_and_how_to_do_without(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingTool) as caught:
-        reproduce((), tmp_path, report)
+        reproduce((), "host", "", tmp_path, report)
     error = caught.value
     tools = {tool: package for variation in VARIATIONS for tool, package in variation.tools.items()}
     for tool, package in {**tools, "unshare": "util-linux"}.items():
@@ -182,7 +182,7 @@ def test_tools_of_what_is_left_out_are_not_asked_for(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingTool) as caught:
-        reproduce(HEAVY, tmp_path, report)
+        reproduce(HEAVY, "host", "", tmp_path, report)
     assert caught.value.why == "Not found: unshare."
 
 

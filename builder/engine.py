@@ -1,0 +1,155 @@
+"""A container engine: Docker, or what speaks its API (Podman)."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, NotFound
+from docker.utils import kwargs_from_env
+
+from builder import DISTRIBUTION
+from builder.errors import ContainerFailed, NoEngine, NoImage, NoSpace
+
+OWNER_LABEL = f"{DISTRIBUTION}.owner"
+"""On every container and image that must not outlive the process that made it."""
+
+_ANSWER, _WORK = 10, 600
+"""Seconds that the engine may take to say that it is there, and for one request."""
+_DOCKER, _PODMAN = "docker.sock", "podman/podman.sock"
+
+
+class Engine:
+    """A container engine that answers."""
+
+    def __init__(self, api: docker.APIClient) -> None:
+        self.api = api
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.api.close()
+
+    def sweep(self) -> None:
+        """Removes what processes left that were killed before they could do so."""
+        mine = {"label": OWNER_LABEL}
+        with complaints("list containers"):
+            for container in self.api.containers(all=True, filters=mine):
+                if _is_dead(container["Labels"][OWNER_LABEL]):
+                    self.remove_container(container["Id"])
+            for image in self.api.images(filters=mine):
+                if _is_dead(image["Labels"][OWNER_LABEL]):
+                    self.remove_image(image["Id"])
+
+    def remove_image(self, image: str) -> None:
+        with suppress(APIError):  # somebody else removed it, or uses it
+            self.api.remove_image(image, force=True)
+
+    def remove_container(self, container: str) -> None:
+        with suppress(APIError, requests.RequestException):  # the engine is at it, or done, or gone itself
+            self.api.remove_container(container, force=True, v=True)
+        with suppress(APIError, requests.RequestException):
+            self.api.wait(container, condition="removed")
+
+
+def connect() -> Engine:
+    """The engine of DOCKER_HOST, else the first one that answers on a usual socket; `NoEngine` says why none does."""
+    from_environment = dict[str, Any](kwargs_from_env())
+    addresses = [from_environment["base_url"]] if "base_url" in from_environment else _usual_addresses()
+    reasons = []
+    for address in addresses:
+        try:
+            api = docker.APIClient(**{**from_environment, "base_url": address}, version="auto", timeout=_ANSWER)
+        except DockerException as error:
+            reasons.append(f"{address}: {innermost(error)}")
+        else:
+            api.timeout = _WORK
+            return Engine(api)
+    forbidden = any("Permission denied" in reason for reason in reasons)
+    raise NoEngine(
+        "No container engine answers that we may use.",
+        "\n       ".join(reasons) + ".",
+        "Join the engine's group (`sudo usermod -aG docker $USER`, then log in anew), or start Podman without root\n"
+        "       (`systemctl --user start podman.socket`)."
+        if forbidden
+        else "Start Docker (`sudo systemctl start docker`) or Podman (`systemctl --user start podman.socket`), or\n"
+        "       name its address in DOCKER_HOST; Debian's package is docker.io. --workshop=host does without.",
+    )
+
+
+def _usual_addresses() -> list[str]:
+    users = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
+    return [f"unix://{folder}/{socket}" for folder in ("/run", users) for socket in (_DOCKER, _PODMAN)]
+
+
+@contextmanager
+def complaints(doing: str, kind: type[NoImage] | type[ContainerFailed] = ContainerFailed) -> Iterator[None]:
+    """Turns what the engine says into errors for users."""
+    try:
+        yield
+    except (DockerException, requests.RequestException) as error:
+        raise _understood(error, doing, kind) from error
+
+
+def _understood(
+    error: Exception, doing: str, kind: type[NoImage] | type[ContainerFailed]
+) -> NoSpace | NoImage | ContainerFailed:
+    why = innermost(error)
+    if "no space left on device" in why.lower():
+        return engine_full(why)
+    if isinstance(error, NotFound) and "container" in why.lower():
+        return ContainerFailed(
+            "The container is gone in which the work was done.",
+            f"{why}: somebody removed it, its engine was stopped, or its first process was killed.",
+            "Run it again: it goes on where it was.",
+        )
+    return kind(f"The container engine could not {doing}.", f"{why}.", "See what the engine's log says.")
+
+
+def engine_full(why: str) -> NoSpace:
+    """The error for a full disk where the engine keeps its containers."""
+    return NoSpace(
+        "The container engine has no space left.",
+        f"{why}.",
+        "Free some where the engine keeps its data (`docker system df` shows what takes it); a build takes about 3 GB.",
+    )
+
+
+def innermost(error: BaseException) -> str:
+    """What the engine or the system said, without what libraries wrap around it."""
+    if isinstance(error, APIError) and error.explanation:
+        return str(error.explanation).strip().rstrip(".")
+    nested = [argument for argument in error.args if isinstance(argument, BaseException)]
+    nested += [cause for cause in (error.__cause__, error.__context__) if cause]
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return innermost(nested[0]) if nested else str(error).strip().rstrip(".")
+
+
+def this_process() -> str:
+    """Us, in a word that no other has had or will have: boot, namespace, number and time of start."""
+    return " ".join((*_world(), str(os.getpid()), _start_of(os.getpid())))
+
+
+def _is_dead(owner: str) -> bool:
+    """Whether a process has ended; of those elsewhere, and of other boots, one does not know."""
+    *world, number, start = owner.split()
+    return tuple(world) == _world() and _start_of(int(number)) != start
+
+
+def _world() -> tuple[str, str]:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return boot, os.readlink("/proc/self/ns/pid")
+
+
+def _start_of(process: int) -> str:
+    """When a process was started, in the kernel's ticks; empty if there is none of that number."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return stat.rpartition(")")[2].split()[19]

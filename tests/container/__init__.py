@@ -1,0 +1,1 @@
+"""Tests that want a container engine: `nox -s test_containers`."""

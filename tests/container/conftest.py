@@ -1,0 +1,77 @@
+"""A real engine, an image, and the promise that nothing is left on it."""
+
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from builder.__main__ import cache_folder
+from builder.box import Box, Confines
+from builder.console import Terminal
+from builder.engine import OWNER_LABEL, Engine, connect
+from builder.errors import NoEngine
+from builder.images import Images
+
+IMAGE = "debian11"
+MEMORY = 256 << 20
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    try:
+        with connect() as engine:
+            yield engine
+    except NoEngine as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def image(engine: Engine) -> str:
+    """Debian 11, with what a build calls."""
+    return Images(engine, cache_folder(), Terminal()).workshop(IMAGE)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(engine: Engine) -> Iterator[None]:
+    volumes = names_of_volumes(engine)
+    yield
+    assert left(engine) == []
+    assert names_of_volumes(engine) == volumes
+
+
+def left(engine: Engine) -> list[str]:
+    """Containers of ours, and images that should have gone with them."""
+    mine = {"label": OWNER_LABEL}
+    return [found["Id"] for found in (*engine.api.containers(all=True, filters=mine), *engine.api.images(filters=mine))]
+
+
+def names_of_volumes(engine: Engine) -> list[str]:
+    return sorted(volume["Name"] for volume in engine.api.volumes()["Volumes"] or ())
+
+
+@pytest.fixture
+def box(engine: Engine, image: str) -> Iterator[Box]:
+    with Box(engine, image, Confines(MEMORY)) as box:
+        yield box
+
+
+def say(box: Box, *command: str) -> str:
+    """What a command prints that ends well."""
+    said: list[bytes] = []
+    assert box.run(command, {}, said.append) == 0, b"".join(said)
+    return b"".join(said).decode()
+
+
+@pytest.fixture(scope="session")
+def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of a system with a shell, `cat`, and nothing else: this machine's own."""
+    archive = tmp_path_factory.mktemp("root") / "small.tar.xz"
+    programs = ("/bin/sh", "/bin/cat")
+    linked = subprocess.run(("ldd", *programs), capture_output=True, text=True, check=True).stdout
+    libraries = {word for word in linked.split() if word.startswith("/") and not word.endswith(":")}
+    with tarfile.open(archive, "w:xz", dereference=True) as tar:
+        for path in (*programs, *sorted(libraries)):
+            tar.add(path)
+    return archive

@@ -1,0 +1,67 @@
+"""Short real builds in a container: the host's bytes, whatever happened before."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from builder.engine import Engine
+from tests.builds.yard import Reference, Yard
+from tests.unit.stand_ins import wait_until
+
+from .conftest import IMAGE, left
+
+CONTAINER_FAILED = 23
+
+
+def test_a_container_gives_the_hosts_bytes(yard: Yard, reference: Reference) -> None:
+    yard.complete(IMAGE)
+    assert yard.digests() == reference.digests
+    assert yard.leftovers() == []
+
+
+def test_what_a_container_made_belongs_to_whoever_builds(yard: Yard) -> None:
+    yard.complete(IMAGE)
+    assert {path.lstat().st_uid for path in yard.cache.rglob("*")} == {os.geteuid()}
+
+
+def under_way(engine: Engine, build: subprocess.Popen[str], yard: Yard) -> str:
+    """The build's container, when a step works in it."""
+    wait_until(lambda: left(engine) and list((yard.cache / "work").glob("*/tmp")))
+    assert build.poll() is None
+    return left(engine)[0]
+
+
+def test_a_container_that_is_killed_is_one_error_and_the_next_build_completes(
+    engine: Engine,
+    yard: Yard,
+    reference: Reference,
+) -> None:
+    build = yard.start(IMAGE)
+    container = under_way(engine, build, yard)
+    engine.api.kill(container)
+    _, err = build.communicate()
+    assert build.returncode == CONTAINER_FAILED, err
+    assert "Traceback" not in err
+    assert "container is gone" in err
+    assert yard.leftovers() == []
+    yard.complete(IMAGE)
+    assert yard.digests() == reference.digests
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_a_build_that_is_ended_takes_its_container_along_and_the_next_one_completes(
+    engine: Engine,
+    yard: Yard,
+    reference: Reference,
+    sent: signal.Signals,
+) -> None:
+    build = yard.start(IMAGE)
+    under_way(engine, build, yard)
+    build.send_signal(sent)
+    build.communicate()
+    wait_until(lambda: left(engine) == [])
+    yard.complete(IMAGE)
+    assert yard.digests() == reference.digests
+    assert yard.leftovers() == []

@@ -1,0 +1,69 @@
+"""An engine whose disk is full: one of our own, on a small file system in memory that nobody else sees."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from builder.box import USER, Box, Confines
+from builder.engine import Engine, connect
+from builder.errors import NoSpace
+from builder.parcel import Parcel
+from builder.workshop.container import container
+from builder.workshop.host import Host
+from tests.unit.stand_ins import wait_until
+
+from .conftest import MEMORY, left
+
+SIZE = "560m"
+"""The image takes some 180 MB of it, and twice that while it is loaded."""
+
+
+@pytest.fixture(scope="module")
+def cramped(engine: Engine, image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    if os.geteuid() or not shutil.which("dockerd"):
+        pytest.skip("an engine of one's own takes root, and dockerd")
+    folder = tmp_path_factory.mktemp("engine")
+    data, socket = folder / "data", folder / "docker.sock"
+    data.mkdir()
+    script = f'mount -t tmpfs -o size={SIZE} none "$0" && exec "$@"'
+    places = (f"--data-root={data}", f"--exec-root={folder / 'exec'}", f"--pidfile={folder / 'pid'}")
+    daemon = ("dockerd", *places, f"--host=unix://{socket}", "--iptables=false", "--bridge=none")
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(("unshare", "--mount", "sh", "-c", script, str(data), *daemon), stdout=log, stderr=log) as own,
+    ):
+        try:
+            wait_until(lambda: socket.exists() or own.poll() is not None)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("DOCKER_HOST", f"unix://{socket}")
+                with connect() as small:
+                    assert not [line for line in small.api.load_image(engine.api.get_image(image)) if "error" in line]
+                    yield small
+        finally:
+            own.terminate()
+
+
+def test_a_command_that_fills_the_disk_is_told_from_one_that_fails(cramped: Engine, image: str, tmp_path: Path) -> None:
+    with container(cramped, image, Host(tmp_path, tmp_path / "none", 0, 1)) as workshop:
+        (tmp_path / "work").mkdir()
+        room = workshop.room(tmp_path / "work", tmp_path / "log")
+        with pytest.raises(NoSpace) as caught:
+            room.run(("sh", "-c", "cat /dev/zero > ../out/large"), {}, cwd="out")
+    assert caught.value.exit_code == 17
+    assert "engine has no space left" in caught.value.what
+    assert "cat /dev/zero" in caught.value.why
+    assert left(cramped) == []
+
+
+def test_what_does_not_fit_into_a_container_is_told_as_that(cramped: Engine, image: str, tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(600 << 20)
+    with Box(cramped, image, Confines(MEMORY)) as box, Parcel(USER, tmp_path) as parcel:
+        parcel.add(tmp_path / "large", "work/large")
+        with pytest.raises(NoSpace, match="engine has no space left"):
+            box.put(parcel)
+    assert left(cramped) == []

@@ -1,0 +1,1 @@
+"""Tests that run inside a container alone: `nox -s test_in_container`."""

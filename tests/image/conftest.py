@@ -1,0 +1,10 @@
+"""Refuses to run elsewhere."""
+
+import pytest
+
+from tests.product import INSIDE
+
+
+def pytest_collection_modifyitems() -> None:
+    if INSIDE is None:
+        pytest.exit("tests/image runs inside a container: nox -s test_in_container -- --image=debian11", 4)
