@@ -62,6 +62,14 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def train_order(session: nox.Session) -> None:
+    """Write anew in which order a start touches the interpreter's functions and data. Needs valgrind."""
+    install(session, "tests")
+    session.run("python", "-m", "builder", "build-layer")
+    session.run("python", "-m", "profiles.start_order")
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Fuzz the loop's HTTP reader for a minute; `-- --seconds 3600` for longer. Needs clang."""
     session.run("python", "-m", "tests.fuzz", *session.posargs)

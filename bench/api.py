@@ -39,9 +39,12 @@ def event_bytes(body: bytes = json.dumps(EVENT).encode()) -> bytes:
 class Caller:
     """One contestant's process, and the connection on which it asks."""
 
-    def __init__(self, arena: Arena, contestant: Contestant, prefix: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, arena: Arena, contestant: Contestant, prefix: tuple[str, ...] = (), patience: float = SAFETY_NET
+    ) -> None:
+        self._patience = patience
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(SAFETY_NET)
+        self._listener.settimeout(patience)
         self._connection: socket.socket | None = None
         variables = arena.variables(contestant, "{}:{}".format(*self._listener.getsockname()))
         command = (*prefix, *contestant.command)
@@ -69,7 +72,7 @@ class Caller:
             if self._connection is None:
                 self._connection, _ = self._listener.accept()
                 self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._connection.settimeout(SAFETY_NET)
+                self._connection.settimeout(self._patience)
             more = self._connection.recv(65536)
             if not more:
                 self._connection = None

@@ -86,7 +86,7 @@ def test_files_are_written_inside_the_room(name: str, recipe: Recipe) -> None:
 def test_no_path_leads_out_of_the_room(name: str, recipe: Recipe) -> None:
     for text in texts(recipe):
         assert "../.." not in text
-        for place in re.findall(r"(?<![\w.])\.\./([\w.]+)", text):
+        for place in re.findall(r"(?<![\w.])\.\./([\w.-]+)", text):
             assert place in {"deps", "out", "config.site", *recipe.files}
 
 
