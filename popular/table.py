@@ -1,0 +1,133 @@
+"""Results → text for a person."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from popular.packages import Packages
+
+WORK = Path(__file__).with_name("work")
+
+HEAD = """\
+# Wheels
+
+Compiled packages from PyPI on this layer, in {system}: {count} of them, those that are downloaded most. Each was
+imported in a fresh process of the layer's interpreter: what a user can name first, then every compiled module in it, so
+that a library that is missing or a symbol that is not found would show.
+
+**{whole} of {count} import with all that is in them.** Of their {modules} modules {loaded} load; why the others do not
+stands below.
+
+`./nox -s wheels` writes this file, and fails on what is not explained here, and on an explanation that nothing needs.
+
+## The list
+
+`requirements/popular.in`, with versions and hashes in `popular.txt`. In the list is what has a wheel for CPython 3.13
+(`cp313` or `abi3`) on x86_64 with manylinux for glibc 2.31 or older, in the newest version that agrees with the others:
+all are in one folder. The ranks are those of a public list of PyPI's 15,000 most downloaded packages, of November 2026;
+nothing here counts downloads. Which of the ranked packages are compiled was decided by hand, from what is known of
+them, then checked for each one in the list. One that has been compiled only lately may have been overlooked.
+
+Not in it, though downloaded as much:
+
+| packages | why not |
+| --- | --- |
+{left_out}"""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What came of importing one package."""
+
+    package: str
+    version: str
+    floor: str
+    """The oldest glibc that the wheel says it is for, or a question mark."""
+    modules: tuple[str, ...]
+    failures: Mapping[str, str]
+    """Module → what its import said."""
+
+    @classmethod
+    def read(cls, line: Mapping[str, Any]) -> Self:
+        """Of what `popular.inside` writes."""
+        minors = [int(minor) for tag in line["tags"] for minor in re.findall(r"manylinux_2_(\d+)_", tag)]
+        floor = f"2.{min(minors)}" if minors else "?"
+        return cls(line["package"], line["version"], floor, tuple(line["modules"]), line["failures"])
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What came of one program."""
+
+    program: str
+    said: str
+    problem: str
+
+    @property
+    def task(self) -> str:
+        """What the program does, in its own words."""
+        docstring = ast.get_docstring(ast.parse((WORK / self.program).read_text(encoding="utf-8"))) or ""
+        return docstring.partition("\n")[0]
+
+
+def complaints(packages: Packages, loaded: Sequence[Loaded], worked: Sequence[Worked]) -> Iterator[str]:
+    """What nobody has explained, and explanations of what is not so."""
+    for result in loaded:
+        for module, said in result.failures.items():
+            if (result.package, module) not in packages.refused:
+                yield f"{result.package}: {module}: {said}"
+    failures = {(result.package, module) for result in loaded for module in result.failures}
+    tried = {result.package for result in loaded}
+    for package, module in packages.refused:
+        if package in tried and (package, module) not in failures:
+            yield f"{package}: packages.toml says why {module} cannot be imported, and it can"
+    for program in worked:
+        if program.problem:
+            yield f"{program.program}: {program.problem}"
+
+
+def document(packages: Packages, loaded: Sequence[Loaded], worked: Sequence[Worked], system: str) -> str:
+    """The whole of docs/wheels.md."""
+    modules = sum(len(result.modules) for result in loaded)
+    part = [result for result in loaded if result.failures]
+    text = HEAD.format(
+        system=system,
+        count=len(loaded),
+        whole=len(loaded) - len(part),
+        part=len(part),
+        loaded=modules - sum(len(result.failures) for result in part),
+        modules=modules,
+        left_out="".join(f"| {', '.join(entry.packages)} | {entry.why} |\n" for entry in packages.left_out),
+    )
+    text += "\n## What cannot be imported\n\n| package | module | what it says | why |\n| --- | --- | --- | --- |\n"
+    for result in part:
+        for module, said in result.failures.items():
+            why = packages.refused.get((result.package, module), "**not explained**")
+            text += f"| {result.package} | `{module}` | `{_line(said)}` | {why} |\n"
+    text += "\n## Work\n\nPrograms of `popular/work/`, and what they print.\n\n| | | |\n| --- | --- | --- |\n"
+    for program in worked:
+        outcome = f"**{_line(program.problem)}**" if program.problem else _line(program.said) or "✓"
+        text += f"| `{program.program}` | {program.task} | {outcome} |\n"
+    text += (
+        "\n## Packages\n\nglibc: the oldest that a wheel says it is for; Amazon Linux 2 has 2.26, 2023 has 2.34.\n\n"
+    )
+    text += "| rank | package | version | glibc | modules | |\n| ---: | --- | --- | --- | ---: | --- |\n"
+    for result in loaded:
+        loads = f"all but {len(result.failures)}" if result.failures else "✓"
+        cells = (
+            packages.ranks[result.package],
+            result.package,
+            result.version,
+            result.floor,
+            len(result.modules),
+            loads,
+        )
+        text += f"| {' | '.join(map(str, cells))} |\n"
+    return text
+
+
+def _line(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())[:200]
