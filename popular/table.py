@@ -14,12 +14,12 @@ WORK = Path(__file__).with_name("work")
 HEAD = """\
 # Wheels
 
-Compiled packages from PyPI on this layer, in {system}: {count} of them, those that are downloaded most. Each was
-imported in a fresh process of the layer's interpreter: what a user can name first, then every compiled module in it, so
-that a library that is missing or a symbol that is not found would show.
+The {count} compiled packages of PyPI that are downloaded most, on this layer in {system}. Each was
+imported in a fresh process: what a user can name first, then every compiled module in it, so that a library that is
+missing or a symbol that is not found would show.
 
-**{whole} of {count} import with all that is in them.** Of their {modules} modules {loaded} load; why the others do not
-stands below.
+**{imported} of {count} import, {whole} of them with all that they have.** Of {modules} modules {loaded} load; why the
+others do not stands below.
 
 `./nox -s wheels` writes this file, and fails on what is not explained here, and on an explanation that nothing needs.
 
@@ -96,8 +96,8 @@ def document(packages: Packages, loaded: Sequence[Loaded], worked: Sequence[Work
     text = HEAD.format(
         system=system,
         count=len(loaded),
+        imported=sum(1 for result in loaded if len(result.failures) < len(result.modules)),
         whole=len(loaded) - len(part),
-        part=len(part),
         loaded=modules - sum(len(result.failures) for result in part),
         modules=modules,
         left_out="".join(f"| {', '.join(entry.packages)} | {entry.why} |\n" for entry in packages.left_out),

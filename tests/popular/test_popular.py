@@ -98,9 +98,16 @@ def test_a_program_that_fails_is() -> None:
 
 def test_the_table_counts_packages_and_modules_and_says_why() -> None:
     packages = replace(PACKAGES, left_out=(LeftOut(("huge", "vast"), "Too big."),))
-    text = document(packages, [SOME, OTHER], [Worked("with_numpy.py", "1 | 2\n", "")], "a place")
-    assert "**1 of 2 import" in text
-    assert "Of their 3 modules 2 load" in text
+    third = Loaded("third", "3.0", "?", ("third",), {"third": "ImportError"})
+    text = document(
+        replace(packages, ranks={**packages.ranks, "third": 9}),
+        [SOME, OTHER, third],
+        [Worked("with_numpy.py", "1 | 2\n", "")],
+        "a place",
+    )
+    assert "**2 of 3 import, 1 of them with all" in text
+    assert "Of 4 modules 2 load" in text
+    assert "| third | `third` | `ImportError` | **not explained** |" in text
     assert "| huge, vast | Too big. |" in text
     assert "| some | `some.gui` | `ImportError: no \\| screen` | No display. |" in text
     assert "| 3 | some | 1.0 | 2.17 | 2 | all but 1 |" in text
