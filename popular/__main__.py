@@ -45,8 +45,8 @@ def _run(options: argparse.Namespace, terminal: Terminal) -> None:
         with chosen as place:
             loaded, worked = results(place, tasks(packages, options.word))
     wrong = list(complaints(packages, loaded, worked))
-    whole = sum(1 for result in loaded if not result.failures)
-    print(f"{whole} of {len(loaded)} packages import with all that is in them, {len(wrong)} complaints")
+    imported, whole = (sum(getattr(result, what) for result in loaded) for what in ("imports", "whole"))
+    print(f"{imported} of {len(loaded)} packages import, {whole} of them with all that they have")
     if not (options.word or options.on_host) and options.image == IMAGE:
         unfinished = DOCUMENT.with_name(f"{DOCUMENT.name}.part")
         unfinished.write_text(document(packages, loaded, worked, SYSTEM), encoding="utf-8")
@@ -77,19 +77,13 @@ def results(place: Place, todo: Sequence[str]) -> tuple[list[Loaded], list[Worke
             print(line.decode(errors="replace"), file=sys.stderr)
             return
         found = json.loads(line)
-        failures = (
-            [found["problem"]] if found.get("problem") else [f"{m}: {s}" for m, s in found.get("failures", {}).items()]
-        )
-        print(
-            f"{'✗' if failures else '✓'} {found.get('package') or found['program']}",
-            *failures,
-            sep="\n    ",
-            flush=True,
-        )
-        if "package" in found:
-            loaded.append(Loaded.read(found))
+        result = Loaded.read(found) if "package" in found else Worked(**found)
+        if isinstance(result, Loaded):
+            loaded.append(result)
         else:
-            worked.append(Worked(found["program"], found["said"], found["problem"]))
+            worked.append(result)
+        problems = [f"    {module}: {said}" for module, said in result.failures.items()]
+        print(f"{'✗' if problems else '✓'} {result.name}", *problems, sep="\n", flush=True)
 
     code = place(todo, by_lines(take))
     if code or len(loaded) + len(worked) < len(todo):

@@ -37,7 +37,7 @@ def _carry_out(task: str) -> Line:
 def work(name: str) -> Line:
     """Runs a program: what goes wrong, it raises."""
     said, problem = _run(str(HERE / "work" / name))
-    return {"program": name, "said": said.strip(), "problem": problem}
+    return {"name": name, "said": said.strip(), "failures": {"": problem} if problem else {}}
 
 
 def load(package: str, first: list[str]) -> Line:

@@ -14,9 +14,9 @@ WORK = Path(__file__).with_name("work")
 HEAD = """\
 # Wheels
 
-The {count} compiled packages of PyPI that are downloaded most, on this layer in {system}. Each was
-imported in a fresh process: what a user can name first, then every compiled module in it, so that a library that is
-missing or a symbol that is not found would show.
+The {count} compiled packages of PyPI that are downloaded most, on this layer in {system}.
+Each was imported in a fresh process: what a user can name first, then every compiled module in it, so that a library
+that is missing or a symbol that is not found would show.
 
 **{imported} of {count} import, {whole} of them with all that they have.** Of {modules} modules {loaded} load; why the
 others do not stands below.
@@ -42,13 +42,22 @@ Not in it, though downloaded as much:
 class Loaded:
     """What came of importing one package."""
 
-    package: str
+    name: str
     version: str
     floor: str
     """The oldest glibc that the wheel says it is for, or a question mark."""
     modules: tuple[str, ...]
     failures: Mapping[str, str]
     """Module → what its import said."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that it has can be imported, and there is something."""
+        return bool(self.modules) and not self.failures
+
+    @property
+    def imports(self) -> bool:
+        return len(self.failures) < len(self.modules)
 
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> Self:
@@ -62,31 +71,33 @@ class Loaded:
 class Worked:
     """What came of one program."""
 
-    program: str
+    name: str
     said: str
-    problem: str
+    failures: Mapping[str, str]
+    """Empty, or one that says how it ended."""
 
     @property
     def task(self) -> str:
         """What the program does, in its own words."""
-        docstring = ast.get_docstring(ast.parse((WORK / self.program).read_text(encoding="utf-8"))) or ""
+        docstring = ast.get_docstring(ast.parse((WORK / self.name).read_text(encoding="utf-8"))) or ""
         return docstring.partition("\n")[0]
 
 
 def complaints(packages: Packages, loaded: Sequence[Loaded], worked: Sequence[Worked]) -> Iterator[str]:
     """What nobody has explained, and explanations of what is not so."""
     for result in loaded:
+        if not result.modules:
+            yield f"{result.name}: there is nothing to import"
         for module, said in result.failures.items():
-            if (result.package, module) not in packages.refused:
-                yield f"{result.package}: {module}: {said}"
-    failures = {(result.package, module) for result in loaded for module in result.failures}
-    tried = {result.package for result in loaded}
+            if (result.name, module) not in packages.refused:
+                yield f"{result.name}: {module}: {said}"
+    failures = {(result.name, module) for result in loaded for module in result.failures}
+    tried = {result.name for result in loaded}
     for package, module in packages.refused:
         if package in tried and (package, module) not in failures:
             yield f"{package}: packages.toml says why {module} cannot be imported, and it can"
     for program in worked:
-        if program.problem:
-            yield f"{program.program}: {program.problem}"
+        yield from (f"{program.name}: {how}" for how in program.failures.values())
 
 
 def document(packages: Packages, loaded: Sequence[Loaded], worked: Sequence[Worked], system: str) -> str:
@@ -96,8 +107,8 @@ def document(packages: Packages, loaded: Sequence[Loaded], worked: Sequence[Work
     text = HEAD.format(
         system=system,
         count=len(loaded),
-        imported=sum(1 for result in loaded if len(result.failures) < len(result.modules)),
-        whole=len(loaded) - len(part),
+        imported=sum(result.imports for result in loaded),
+        whole=sum(result.whole for result in loaded),
         loaded=modules - sum(len(result.failures) for result in part),
         modules=modules,
         left_out="".join(f"| {', '.join(entry.packages)} | {entry.why} |\n" for entry in packages.left_out),
@@ -105,27 +116,22 @@ def document(packages: Packages, loaded: Sequence[Loaded], worked: Sequence[Work
     text += "\n## What cannot be imported\n\n| package | module | what it says | why |\n| --- | --- | --- | --- |\n"
     for result in part:
         for module, said in result.failures.items():
-            why = packages.refused.get((result.package, module), "**not explained**")
-            text += f"| {result.package} | `{module}` | `{_line(said)}` | {why} |\n"
+            why = packages.refused.get((result.name, module), "**not explained**")
+            text += f"| {result.name} | `{module}` | `{_line(said)}` | {why} |\n"
     text += "\n## Work\n\nPrograms of `popular/work/`, and what they print.\n\n| | | |\n| --- | --- | --- |\n"
     for program in worked:
-        outcome = f"**{_line(program.problem)}**" if program.problem else _line(program.said) or "✓"
-        text += f"| `{program.program}` | {program.task} | {outcome} |\n"
+        outcome = _line(program.said) or "✓"
+        for how in program.failures.values():
+            outcome = f"**{_line(how)}**"
+        text += f"| `{program.name}` | {program.task} | {outcome} |\n"
     text += (
         "\n## Packages\n\nglibc: the oldest that a wheel says it is for; Amazon Linux 2 has 2.26, 2023 has 2.34.\n\n"
     )
     text += "| rank | package | version | glibc | modules | |\n| ---: | --- | --- | --- | ---: | --- |\n"
     for result in loaded:
         loads = f"all but {len(result.failures)}" if result.failures else "✓"
-        cells = (
-            packages.ranks[result.package],
-            result.package,
-            result.version,
-            result.floor,
-            len(result.modules),
-            loads,
-        )
-        text += f"| {' | '.join(map(str, cells))} |\n"
+        about = f"| {packages.ranks[result.name]} | {result.name} | {result.version} | {result.floor} "
+        text += f"{about}| {len(result.modules)} | {loads} |\n"
     return text
 
 

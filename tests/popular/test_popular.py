@@ -90,8 +90,13 @@ def test_an_explanation_of_what_does_not_fail_is() -> None:
     assert "some.gui" in complaint
 
 
+def test_a_package_without_anything_to_import_is() -> None:
+    assert not replace(OTHER, modules=()).whole
+    assert list(complaints(PACKAGES, [replace(OTHER, modules=())], [])) == ["other: there is nothing to import"]
+
+
 def test_a_program_that_fails_is() -> None:
-    assert list(complaints(PACKAGES, [], [Worked("with_numpy.py", "", "ended by signal 11")])) == [
+    assert list(complaints(PACKAGES, [], [Worked("with_numpy.py", "", {"": "ended by signal 11"})])) == [
         "with_numpy.py: ended by signal 11"
     ]
 
@@ -102,7 +107,7 @@ def test_the_table_counts_packages_and_modules_and_says_why() -> None:
     text = document(
         replace(packages, ranks={**packages.ranks, "third": 9}),
         [SOME, OTHER, third],
-        [Worked("with_numpy.py", "1 | 2\n", "")],
+        [Worked("with_numpy.py", "1 | 2\n", {})],
         "a place",
     )
     assert "**2 of 3 import, 1 of them with all" in text
@@ -129,7 +134,7 @@ def test_pieces_become_lines_again() -> None:
 
 def test_a_place_that_does_not_come_to_its_end_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     def killed(_: Sequence[str], output: Callable[[bytes], object]) -> int:
-        output(b'{"program": "with_numpy.py", "said": "", "problem": ""}\nno memory\n')
+        output(b'{"name": "with_numpy.py", "said": "", "failures": {}}\nno memory\n')
         return 137
 
     with pytest.raises(BuildError, match="137"):
