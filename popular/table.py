@@ -45,7 +45,7 @@ class Loaded:
     name: str
     version: str
     floor: str
-    """The oldest glibc that the wheel says it is for, or a question mark."""
+    """The oldest glibc that is named inside the wheel, or a question mark: some name it in their file's name alone."""
     modules: tuple[str, ...]
     failures: Mapping[str, str]
     """Module → what its import said."""
@@ -63,6 +63,7 @@ class Loaded:
     def read(cls, line: Mapping[str, Any]) -> Self:
         """Of what `popular.inside` writes."""
         minors = [int(minor) for tag in line["tags"] for minor in re.findall(r"manylinux_2_(\d+)_", tag)]
+        minors += [17 for tag in line["tags"] if "manylinux2014_" in tag]
         floor = f"2.{min(minors)}" if minors else "?"
         return cls(line["package"], line["version"], floor, tuple(line["modules"]), line["failures"])
 
@@ -125,7 +126,7 @@ def document(packages: Packages, loaded: Sequence[Loaded], worked: Sequence[Work
             outcome = f"**{_line(how)}**"
         text += f"| `{program.name}` | {program.task} | {outcome} |\n"
     text += (
-        "\n## Packages\n\nglibc: the oldest that a wheel says it is for; Amazon Linux 2 has 2.26, 2023 has 2.34.\n\n"
+        "\n## Packages\n\nglibc: the oldest that is named inside a wheel; Amazon Linux 2 has 2.26, 2023 has 2.34.\n\n"
     )
     text += "| rank | package | version | glibc | modules | |\n| ---: | --- | --- | --- | ---: | --- |\n"
     for result in loaded:
