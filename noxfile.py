@@ -10,7 +10,7 @@ nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"  # it has pip, by which wheels are fetched
 
-FOR_THE_LAYER = ("conformance", "inside", "libraries", "wheels")
+FOR_THE_LAYER = ("conformance", "inside", "libraries", "popular", "wheels")
 """Requirements of the layer's own Python, not of the tools'."""
 
 
@@ -73,6 +73,13 @@ def train_order(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Fuzz the loop's HTTP reader for a minute; `-- --seconds 3600` for longer. Needs clang."""
     session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Import the most downloaded compiled packages in Debian 11, and write docs/wheels.md; `-- NAME...` for some."""
+    install(session, "tests")
+    session.run("python", "-m", "popular", *session.posargs)
 
 
 @nox.session

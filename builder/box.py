@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import docker
-from docker.errors import DockerException, NotFound
+import requests
+from docker.errors import DockerException
 from docker.utils.socket import frames_iter
 
 from builder.engine import OWNER_LABEL, Engine, complaints, this_process
-from builder.errors import NoImage
+from builder.errors import ContainerFailed, NoImage
 from builder.parcel import Parcel, open_parcel
 
 USER = (993, 990)
@@ -65,12 +66,12 @@ class Box:
 
     def put(self, parcel: Parcel) -> None:
         """Lays out a parcel's files below the root."""
-        with complaints("take files into a container"):
+        with self._complaints("take files into a container"):
             self._api.put_archive(self.id, "/", parcel.sealed())
 
     def take(self, place: str, folder: Path) -> None:
         """Brings the file or folder ``place`` out into a folder, under its own name."""
-        with complaints(f"give {place} out of a container"):
+        with self._complaints(f"give {place} out of a container"):
             pieces, _ = self._api.get_archive(self.id, place)
             open_parcel(pieces, folder)
 
@@ -91,14 +92,31 @@ class Box:
             ContainerFailed: the container is gone.
         """
         variables: dict[str, Any] = {**environment, "HOSTNAME": None}  # None takes away what the engine sets
-        with complaints(f"run `{command[0]}` in a container"):
+        with self._complaints(f"run `{command[0]}` in a container"):
             started = self._api.exec_create(self.id, list(command), environment=variables, workdir=cwd)["Id"]
             for piece in self._api.exec_start(started, stream=True):
                 output(piece)
             code = self._api.exec_inspect(started)["ExitCode"]
-            if code != 0 and not self._api.inspect_container(self.id)["State"]["Running"]:
-                raise NotFound("The container is not running any more")
+        if code != 0 and not self._is_running():
+            raise _gone()
         return int(code)
+
+    @contextmanager
+    def _complaints(self, doing: str) -> Iterator[None]:
+        """Whatever the engine says of a container that is gone, that is what failed."""
+        try:
+            with complaints(doing):
+                yield
+        except ContainerFailed as error:
+            if self._is_running():
+                raise
+            raise _gone() from error
+
+    def _is_running(self) -> bool:
+        try:
+            return bool(self._api.inspect_container(self.id)["State"]["Running"])
+        except (DockerException, requests.RequestException):
+            return False
 
     def _start(self) -> Any:
         parameters = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
@@ -110,6 +128,14 @@ class Box:
                 lifeline.close()
                 raise DockerException(said.decode(errors="replace").strip())
         return lifeline
+
+
+def _gone() -> ContainerFailed:
+    return ContainerFailed(
+        "The container is gone in which the work was done.",
+        "Somebody removed it, its engine was stopped, or its first process was killed.",
+        "Run it again: it goes on where it was.",
+    )
 
 
 def _create(api: docker.APIClient, image: str, confines: Confines) -> str:

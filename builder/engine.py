@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import docker
 import requests
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
 
 from builder import DISTRIBUTION
@@ -39,10 +39,10 @@ class Engine:
         mine = {"label": OWNER_LABEL}
         with complaints("list containers"):
             for container in self.api.containers(all=True, filters=mine):
-                if _is_dead(container["Labels"][OWNER_LABEL]):
+                if is_dead(container["Labels"][OWNER_LABEL]):
                     self.remove_container(container["Id"])
             for image in self.api.images(filters=mine):
-                if _is_dead(image["Labels"][OWNER_LABEL]):
+                if is_dead(image["Labels"][OWNER_LABEL]):
                     self.remove_image(image["Id"])
 
     def remove_image(self, image: str) -> None:
@@ -92,22 +92,10 @@ def complaints(doing: str, kind: type[NoImage] | type[ContainerFailed] = Contain
     try:
         yield
     except (DockerException, requests.RequestException) as error:
-        raise _understood(error, doing, kind) from error
-
-
-def _understood(
-    error: Exception, doing: str, kind: type[NoImage] | type[ContainerFailed]
-) -> NoSpace | NoImage | ContainerFailed:
-    why = innermost(error)
-    if "no space left on device" in why.lower():
-        return engine_full(why)
-    if isinstance(error, NotFound) and "container" in why.lower():
-        return ContainerFailed(
-            "The container is gone in which the work was done.",
-            f"{why}: somebody removed it, its engine was stopped, or its first process was killed.",
-            "Run it again: it goes on where it was.",
-        )
-    return kind(f"The container engine could not {doing}.", f"{why}.", "See what the engine's log says.")
+        why = innermost(error)
+        if "no space left on device" in why.lower():
+            raise engine_full(why) from error
+        raise kind(f"The container engine could not {doing}.", f"{why}.", "See what the engine's log says.") from error
 
 
 def engine_full(why: str) -> NoSpace:
@@ -135,7 +123,7 @@ def this_process() -> str:
     return " ".join((*_world(), str(os.getpid()), _start_of(os.getpid())))
 
 
-def _is_dead(owner: str) -> bool:
+def is_dead(owner: str) -> bool:
     """Whether a process has ended; of those elsewhere, and of other boots, one does not know."""
     *world, number, start = owner.split()
     return tuple(world) == _world() and _start_of(int(number)) != start

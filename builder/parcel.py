@@ -1,12 +1,15 @@
 """What goes into a container and comes out of one: tar archives, with owners and modes that are set and not found."""
 
 import os
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Self
+
+_NOTHING = re.compile("(?!)")
 
 
 class Parcel:
@@ -17,7 +20,6 @@ class Parcel:
         self._owner = owner
         self.file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by __exit__
         self._tar = tarfile.open(fileobj=self.file, mode="w", format=tarfile.GNU_FORMAT)  # noqa: SIM115 - by sealed()
-        self.empty = True
 
     def __enter__(self) -> Self:
         return self
@@ -25,10 +27,12 @@ class Parcel:
     def __exit__(self, *_: object) -> None:
         self.file.close()
 
-    def add(self, source: Path, place: str) -> None:
-        """A file or a folder of this machine, with its modes and times: make compares times."""
-        self._tar.add(source, place, filter=self._owned)
-        self.empty = False
+    def add(self, source: Path, place: str, without: re.Pattern[str] = _NOTHING) -> None:
+        """A file or a folder of this machine, with its modes and times: make compares times.
+
+        Where ``without`` is found in a path below the root, it is left out, with all that is in it.
+        """
+        self._tar.add(source, place, filter=lambda member: None if without.search(member.name) else self._owned(member))
 
     def folder(self, place: str, mode: int = 0o755) -> None:
         self._add(tarfile.DIRTYPE, place, mode)
@@ -49,7 +53,6 @@ class Parcel:
         member = tarfile.TarInfo(place)
         member.type, member.mode, member.size, member.linkname = kind, mode, len(content), goal
         self._tar.addfile(self._owned(member), BytesIO(content))
-        self.empty = False
 
     def _owned(self, member: tarfile.TarInfo) -> tarfile.TarInfo:
         uid, gid = self._owner

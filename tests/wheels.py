@@ -2,19 +2,26 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from builder.errors import Unobtainable
 from tests.product import INSIDE, ROOT, TARGET
 
 AMAZON_LINUX_2 = 26
+DEBIAN_11 = 31
 AMAZON_LINUX_2023 = 34
 """Minor versions of glibc 2: a wheel for a newer one would not load there."""
 
 
 def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2) -> Path:
-    """Installs ``requirements/<requirements>.txt`` into ``folder``, as a function's package would have it."""
+    """Installs ``requirements/<requirements>.txt`` into ``folder``, as a function's package would have it.
+
+    Raises:
+        Unobtainable: pip does not get one of them.
+    """
     if INSIDE:  # without a network, and without pip
         return INSIDE / "wheels" / requirements
     machine = TARGET.cpu.machine
@@ -27,21 +34,31 @@ def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2)
         "--ignore-requires-python",  # Which pip would compare with its own Python's version.
         f"--requirement={_locked(requirements)}",
     )
-    subprocess.run(command, check=True)
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
+        raise Unobtainable(
+            f"pip cannot install the wheels of requirements/{requirements}.txt.",
+            "\n       ".join(said[-3:]) or f"It ended with exit code {done.returncode}.",
+            "Let pip reach a package index (`pip config list`) that has them, and run it again.",
+        )
     return folder
 
 
-def kept_wheels(requirements: str, interpreter: str, cache: Path) -> Path:
+def kept_wheels(requirements: str, interpreter: str, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
     """The same, installed once for these hashes and this interpreter, with its bytecode, and kept in ``cache``."""
     version = subprocess.run((interpreter, "-VV"), check=True, capture_output=True).stdout
-    digest = hashlib.sha256(_locked(requirements).read_bytes() + version).hexdigest()[:16]
+    digest = hashlib.sha256(_locked(requirements).read_bytes() + version + bytes([glibc])).hexdigest()[:16]
     folder = cache / "wheels" / f"{requirements}-{digest}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
-        install_wheels(requirements, unfinished)
-        subprocess.run((interpreter, "-m", "compileall", "-q", str(unfinished)), check=True)
-        unfinished.replace(folder)
+        try:
+            install_wheels(requirements, unfinished, glibc)
+            subprocess.run((interpreter, "-m", "compileall", "-q", "-j0", str(unfinished)), check=True)
+            unfinished.replace(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 

@@ -4,6 +4,7 @@ The work folders stay on this machine, where sources are unpacked and results ar
 into the container, and what they made is brought back. Nothing else of either gets to the other.
 """
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,12 @@ from builder.workshop.tools import PERL_MODULES, TOOLS, missing_tools
 _COMPILER, _CACHE, _ROOM = "work/compiler", "work/zig-cache", "work/room"
 """Where things are below the container's root."""
 _GIB = 1 << 30
+
+_OTHER_SYSTEMS = re.compile(
+    r"/lib/libc/((darwin|freebsd|mingw|musl|netbsd|openbsd|wasi)$"
+    r"|include/[^/]+-(darwin|freebsd|musl|netbsd|openbsd|wasi|windows)[^/]*$)"
+)
+"""Three of four files of the compiler's 20,000 are for systems that nothing here is compiled for."""
 
 # Says where each program is, on a line of its own; an empty line for one that is not there. `command -v` would answer
 # with the shell's own commands.
@@ -77,7 +84,7 @@ class Container:
         if self._ask(f"rm -rf /{_ROOM}; [ -e /{_COMPILER} ] || echo none") and self.host.compiler.is_dir():
             with Parcel(USER, self.host.cache) as parcel:
                 parcel.folder("work")
-                parcel.add(self.host.compiler, _COMPILER)
+                parcel.add(self.host.compiler, _COMPILER, _OTHER_SYSTEMS)
                 self.box.put(parcel)
 
     @cached_property

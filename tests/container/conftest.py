@@ -10,7 +10,7 @@ import pytest
 from builder.__main__ import cache_folder
 from builder.box import Box, Confines
 from builder.console import Terminal
-from builder.engine import OWNER_LABEL, Engine, connect
+from builder.engine import OWNER_LABEL, Engine, connect, is_dead, this_process
 from builder.errors import NoEngine
 from builder.images import Images
 
@@ -41,10 +41,16 @@ def _nothing_is_left(engine: Engine) -> Iterator[None]:
     assert names_of_volumes(engine) == volumes
 
 
-def left(engine: Engine) -> list[str]:
-    """Containers of ours, and images that should have gone with them."""
+def ours(engine: Engine) -> dict[str, str]:
+    """Containers that are to go with a process, and images made for such: number → owner."""
     mine = {"label": OWNER_LABEL}
-    return [found["Id"] for found in (*engine.api.containers(all=True, filters=mine), *engine.api.images(filters=mine))]
+    found = (*engine.api.containers(all=True, filters=mine), *engine.api.images(filters=mine))
+    return {entry["Id"]: entry["Labels"][OWNER_LABEL] for entry in found}
+
+
+def left(engine: Engine) -> list[str]:
+    """Those of this process, and of processes that are no more; somebody else may be building here."""
+    return [number for number, owner in ours(engine).items() if owner == this_process() or is_dead(owner)]
 
 
 def names_of_volumes(engine: Engine) -> list[str]:

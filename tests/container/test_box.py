@@ -15,7 +15,7 @@ from builder.errors import ContainerFailed, NoImage
 from builder.parcel import Parcel
 from tests.unit.stand_ins import ROOT, wait_until
 
-from .conftest import MEMORY, left, say
+from .conftest import MEMORY, left, ours, say
 
 
 def test_commands_run_without_privileges_and_without_a_network(box: Box) -> None:
@@ -161,7 +161,7 @@ def test_a_container_ends_with_its_process_whatever_ends_that(engine: Engine, im
     _, err = holder.communicate()
     assert holder.returncode == (-sent if sent == signal.SIGKILL else 130)
     assert "Traceback" not in err
-    wait_until(lambda: container not in left(engine))
+    wait_until(lambda: container not in ours(engine))
 
 
 def test_what_a_killed_process_left_is_swept_and_what_others_use_is_not(engine: Engine, image: str) -> None:
@@ -179,7 +179,7 @@ def test_what_a_killed_process_left_is_swept_and_what_others_use_is_not(engine: 
     }
     furnished_by_the_dead = engine.api.commit(made["dead"])["Id"]
     engine.sweep()
-    remaining = left(engine)
+    remaining = ours(engine)
     for container in (made["alive"], made["elsewhere"]):
         assert container in remaining
         engine.api.remove_container(container)

@@ -10,27 +10,29 @@ from builder.engine import Engine
 from tests.builds.yard import Reference, Yard
 from tests.unit.stand_ins import wait_until
 
-from .conftest import IMAGE, left
+from .conftest import IMAGE, ours
 
 CONTAINER_FAILED = 23
 
 
-def test_a_container_gives_the_hosts_bytes(yard: Yard, reference: Reference) -> None:
+def test_a_container_gives_the_hosts_bytes_and_files_of_whoever_builds(yard: Yard, reference: Reference) -> None:
     yard.complete(IMAGE)
     assert yard.digests() == reference.digests
     assert yard.leftovers() == []
-
-
-def test_what_a_container_made_belongs_to_whoever_builds(yard: Yard) -> None:
-    yard.complete(IMAGE)
     assert {path.lstat().st_uid for path in yard.cache.rglob("*")} == {os.geteuid()}
+
+
+def container_of(engine: Engine, build: subprocess.Popen[str]) -> str | None:
+    number = str(build.pid)
+    return next((container for container, owner in ours(engine).items() if owner.split()[2] == number), None)
 
 
 def under_way(engine: Engine, build: subprocess.Popen[str], yard: Yard) -> str:
     """The build's container, when a step works in it."""
-    wait_until(lambda: left(engine) and list((yard.cache / "work").glob("*/tmp")))
-    assert build.poll() is None
-    return left(engine)[0]
+    wait_until(lambda: build.poll() is not None or list((yard.cache / "work").glob("*/tmp")))
+    container = container_of(engine, build)
+    assert container, build.communicate()[1]
+    return container
 
 
 def test_a_container_that_is_killed_is_one_error_and_the_next_build_completes(
@@ -61,7 +63,7 @@ def test_a_build_that_is_ended_takes_its_container_along_and_the_next_one_comple
     under_way(engine, build, yard)
     build.send_signal(sent)
     build.communicate()
-    wait_until(lambda: left(engine) == [])
+    wait_until(lambda: container_of(engine, build) is None)
     yard.complete(IMAGE)
     assert yard.digests() == reference.digests
     assert yard.leftovers() == []

@@ -43,9 +43,9 @@ def images(
     monkeypatch.delenv("STATIC_PYTHON_SOURCES", raising=False)
     before = {image["Id"] for image in engine.api.images()}
     yield Images(engine, tmp_path / "cache", report)
-    for image in engine.api.images():
-        if image["Id"] not in before:
-            engine.api.remove_image(image["Id"], force=True)
+    made = [image for image in engine.api.images() if image["Id"] not in before]
+    for image in sorted(made, key=lambda image: -image["Created"]):  # those first that were made of others
+        engine.api.remove_image(image["Id"], force=True)
 
 
 @pytest.fixture
