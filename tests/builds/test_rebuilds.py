@@ -28,7 +28,7 @@ def build(yard: Yard, checkout: Path) -> list[str]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of this repository, as far as a build reads it."""
-    for folder in ("builder", "runtime", "patches"):
+    for folder in ("builder", "runtime", "patches", "profiles"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 

@@ -282,7 +282,7 @@ class StandIn(CommandLine):
 
     def make(self, ballast: int = 0) -> None:
         """Writes the checkout; the wheel is as large as it is told to be."""
-        for name in ("builder", "runtime", "patches"):
+        for name in ("builder", "runtime", "patches", "profiles"):
             shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
         self.wheels.mkdir()
         self.mirror.mkdir()
