@@ -131,6 +131,13 @@ def test_containers(session: nox.Session) -> None:
 
 
 @nox.session
+def publish_layer(session: nox.Session) -> None:
+    """Publish the layer, once for each region: `-- --name NAME --region R1,R2 [--public] [--dry-run]`."""
+    install(session, "publish")
+    session.run("python", "-m", "aws", "publish-layer", *session.posargs)
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Write requirements/*.txt anew from requirements/*.in, with hashes, each for the Python that it is for."""
     install(session, "lock")
