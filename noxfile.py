@@ -138,6 +138,13 @@ def publish_layer(session: nox.Session) -> None:
 
 
 @nox.session
+def deploy_function(session: nox.Session) -> None:
+    """Create or update a function on the layer: `-- --function NAME --source DIR --handler mod.fn --role ARN`."""
+    install(session, "publish")
+    session.run("python", "-m", "aws", "deploy-function", *session.posargs)
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Write requirements/*.txt anew from requirements/*.in, with hashes, each for the Python that it is for."""
     install(session, "lock")

@@ -11,7 +11,7 @@ import boto3
 from botocore import exceptions
 from botocore.config import Config
 
-from aws.errors import Denied, NoCredentials, Refused, Throttled, UnknownRegion, Unreachable
+from aws.errors import Denied, NoCredentials, NoLayer, Refused, Throttled, UnknownRegion, Unreachable
 from builder import DISTRIBUTION
 from builder.errors import BuildError
 
@@ -106,6 +106,14 @@ def _check_region(session: boto3.Session, region: str) -> None:
             f"Nearest are: {', '.join(near)}." if near else f"Known are: {', '.join(known)}.",
             "Pass one of these as --region; if the region is new: nox -s lock -- --upgrade-package botocore",
         )
+
+
+def split_arn(arn: str) -> tuple[str, int]:
+    """The layer, as operations take it for a name, and the version's number, of a layer version's ARN."""
+    layer, _, version = arn.rpartition(":")
+    if not (layer.startswith("arn:") and version.isdecimal()):
+        raise NoLayer(f"{arn!r} names no layer.", "It is not the ARN of a version.", "Pass arn:…:layer:NAME:VERSION")
+    return layer, int(version)
 
 
 @contextmanager

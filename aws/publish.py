@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from aws.clients import Clients, explained
+from aws.clients import Clients, explained, split_arn
 from aws.errors import NotEverywhere
 from aws.product import Product
 from aws.record import Record
@@ -154,10 +154,10 @@ def _send(order: Order, clients: Clients) -> str:
 
 
 def _is_public(arn: str, clients: Clients) -> bool:
-    name, _, version = arn.rpartition(":")
+    name, version = split_arn(arn)
     with explained("reading the permissions", clients.region):
         try:
-            policy = clients.functions.get_layer_version_policy(LayerName=name, VersionNumber=int(version))["Policy"]
+            policy = clients.functions.get_layer_version_policy(LayerName=name, VersionNumber=version)["Policy"]
         except clients.functions.exceptions.ResourceNotFoundException:  # no permission yet
             return False
     statements: list[dict[str, Any]] = json.loads(policy)["Statement"]
@@ -165,11 +165,11 @@ def _is_public(arn: str, clients: Clients) -> bool:
 
 
 def _make_public(arn: str, clients: Clients) -> None:
-    name, _, version = arn.rpartition(":")
+    name, version = split_arn(arn)
     with explained("making it public", clients.region):
         clients.functions.add_layer_version_permission(
             LayerName=name,
-            VersionNumber=int(version),
+            VersionNumber=version,
             StatementId=STATEMENT,
             Action="lambda:GetLayerVersion",
             Principal="*",

@@ -32,8 +32,8 @@ class Request:
         return self.method == "POST" and re.search(r"/layers/[^/]+/versions$", self.path) is not None
 
 
-Refusal = tuple[int, str]
-"""HTTP status and AWS's error code."""
+Refusal = tuple[int, str | dict[str, Any]]
+"""HTTP status and AWS's error code, or a whole answer."""
 
 
 class Cloud:
@@ -88,16 +88,19 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             request = Request(self.command, urlsplit(self.path).path, scope[1] if scope else "")
             cloud.requests.append(request)
             if refusal := cloud.gate(request):
-                status, code = refusal
-                text = json.dumps({"message": f"{code} in {request.region}", "Type": "User"}).encode()
-                self._answer(status, {"x-amzn-errortype": code, "Content-Type": "application/json"}, text)
+                status, answer = refusal
+                if isinstance(answer, dict):
+                    self._answer(status, {}, json.dumps(answer).encode())
+                else:
+                    text = json.dumps({"message": f"{answer} in {request.region}", "Type": "User"}).encode()
+                    self._answer(status, {"x-amzn-errortype": answer}, text)
                 return
             connection = http.client.HTTPConnection(urlsplit(cloud.moto).netloc)
             try:
                 headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
                 connection.request(self.command, self.path, body, headers)
-                answer = connection.getresponse()
-                self._answer(answer.status, dict(answer.getheaders()), answer.read())
+                given = connection.getresponse()
+                self._answer(given.status, dict(given.getheaders()), given.read())
             finally:
                 connection.close()
 
