@@ -131,6 +131,13 @@ def test_containers(session: nox.Session) -> None:
 
 
 @nox.session
+def verify(session: nox.Session) -> None:
+    """Check a zip from anywhere against its manifest: `-- ZIP [--manifest FILE] [--rebuild]`."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "verify", *session.posargs)
+
+
+@nox.session
 def publish_layer(session: nox.Session) -> None:
     """Publish the layer, once for each region: `-- --name NAME --region R1,R2 [--public] [--dry-run]`."""
     install(session, "publish")

@@ -23,6 +23,7 @@ from builder.plan import Step, epoch, make_plan, read_materials
 from builder.reproduce import VARIATIONS, reproduce
 from builder.store import Store
 from builder.target import make_target, this_machine
+from builder.verify import rebuild, verify
 from builder.workshop.choice import Choice, open_workshop
 from builder.workshop.host import Host
 
@@ -80,6 +81,14 @@ def _choice(options: argparse.Namespace, default: Choice) -> Choice:
     return options.workshop or ("container" if options.image else default)
 
 
+def verify_zip(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Is a zip what a manifest says, and what its sources give?"""
+    claim = verify(options.zip, options.manifest, ROOT / "dist", terminal)
+    if options.rebuild:
+        rebuild(options.zip, claim, cache_folder() / "downloads", terminal)
+    print(f"{options.zip}: OK")
+
+
 def _print_plan(steps: tuple[Step, ...], store: Store) -> None:
     for step in steps:
         reasons = store.reasons(step)
@@ -120,6 +129,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_workshop(again, "auto, or container if there is an --image")
     again.set_defaults(command=build_again)
+
+    check = commands.add_parser("verify", help="check a zip, from wherever it is, against its manifest")
+    check.add_argument("zip", type=Path)
+    check.add_argument("--manifest", type=Path, help="the manifest (default: the one in dist/ that speaks of the zip)")
+    check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
+    check.set_defaults(command=verify_zip)
     return parser
 
 
