@@ -19,7 +19,8 @@ from builder.errors import BuildError, Interrupted
 from builder.images import DEFAULT_IMAGE
 from builder.pack import compressor_version
 from builder.pins import load_pins
-from builder.plan import Step, epoch, make_plan, read_materials
+from builder.plan import Step, epoch, make_plan, read_materials, release_date
+from builder.provenance import vouch
 from builder.reproduce import VARIATIONS, reproduce
 from builder.store import Store
 from builder.target import make_target, this_machine
@@ -66,7 +67,8 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
     choice = "host" if store.has(steps[-1]) else _choice(options, "host")
     with open_workshop(choice, options.image or DEFAULT_IMAGE, host, terminal) as workshop:
         result = carry_out(steps, Site(cache, store, workshop, terminal))
-    for path in deliver(result, options.output, store.lock("deliver")):
+    papers = vouch(result, release_date(pins, target))
+    for path in deliver(result, options.output, store.lock("deliver"), papers):
         print(path)
 
 
