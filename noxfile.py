@@ -131,6 +131,27 @@ def test_containers(session: nox.Session) -> None:
 
 
 @nox.session
+def verify(session: nox.Session) -> None:
+    """Check a zip from anywhere against its manifest: `-- ZIP [--manifest FILE] [--rebuild]`."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "verify", *session.posargs)
+
+
+@nox.session
+def publish_layer(session: nox.Session) -> None:
+    """Publish the layer, once for each region: `-- --name NAME --region R1,R2 [--public] [--dry-run]`."""
+    install(session, "publish")
+    session.run("python", "-m", "aws", "publish-layer", *session.posargs)
+
+
+@nox.session
+def deploy_function(session: nox.Session) -> None:
+    """Create or update a function on the layer: `-- --function NAME --source DIR --handler mod.fn --role ARN`."""
+    install(session, "publish")
+    session.run("python", "-m", "aws", "deploy-function", *session.posargs)
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Write requirements/*.txt anew from requirements/*.in, with hashes, each for the Python that it is for."""
     install(session, "lock")

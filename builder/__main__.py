@@ -19,10 +19,12 @@ from builder.errors import BuildError, Interrupted
 from builder.images import DEFAULT_IMAGE
 from builder.pack import compressor_version
 from builder.pins import load_pins
-from builder.plan import Step, epoch, make_plan, read_materials
+from builder.plan import Step, epoch, make_plan, read_materials, release_date
+from builder.provenance import vouch
 from builder.reproduce import VARIATIONS, reproduce
 from builder.store import Store
 from builder.target import make_target, this_machine
+from builder.verify import rebuild, verify
 from builder.workshop.choice import Choice, open_workshop
 from builder.workshop.host import Host
 
@@ -65,7 +67,8 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
     choice = "host" if store.has(steps[-1]) else _choice(options, "host")
     with open_workshop(choice, options.image or DEFAULT_IMAGE, host, terminal) as workshop:
         result = carry_out(steps, Site(cache, store, workshop, terminal))
-    for path in deliver(result, options.output, store.lock("deliver")):
+    papers = vouch(result, release_date(pins, target))
+    for path in deliver(result, options.output, store.lock("deliver"), papers):
         print(path)
 
 
@@ -78,6 +81,14 @@ def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
 def _choice(options: argparse.Namespace, default: Choice) -> Choice:
     """Who names an image wants a container."""
     return options.workshop or ("container" if options.image else default)
+
+
+def verify_zip(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Is a zip what a manifest says, and what its sources give?"""
+    claim = verify(options.zip, options.manifest, ROOT / "dist", terminal)
+    if options.rebuild:
+        rebuild(options.zip, claim, cache_folder() / "downloads", terminal)
+    print(f"{options.zip}: OK")
 
 
 def _print_plan(steps: tuple[Step, ...], store: Store) -> None:
@@ -120,6 +131,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_workshop(again, "auto, or container if there is an --image")
     again.set_defaults(command=build_again)
+
+    check = commands.add_parser("verify", help="check a zip, from wherever it is, against its manifest")
+    check.add_argument("zip", type=Path)
+    check.add_argument("--manifest", type=Path, help="the manifest (default: the one in dist/ that speaks of the zip)")
+    check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
+    check.set_defaults(command=verify_zip)
     return parser
 
 

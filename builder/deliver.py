@@ -1,10 +1,10 @@
-"""Store → dist/: the zip, its manifest, and their line in SHA256SUMS; each appears whole or not at all."""
+"""Store → dist/: the zip, what vouches for it, and their lines in SHA256SUMS; each appears whole or not at all."""
 
-import filecmp
 import hashlib
 import os
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from filelock import FileLock
 
@@ -13,27 +13,32 @@ from builder.disk import complaints_about
 SUMS = "SHA256SUMS"
 
 
-def deliver(result: Path, folder: Path, lock: FileLock) -> tuple[Path, ...]:
-    """Copies a layer step's files into ``folder`` and returns where they are now; ``lock`` is held meanwhile."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def deliver(result: Path, folder: Path, lock: FileLock, papers: Mapping[str, str] = NOTHING) -> tuple[Path, ...]:
+    """Copies a layer step's files into ``folder``, with ``papers`` by name, and returns where all of them are now.
+
+    ``lock`` is held meanwhile.
+    """
     with complaints_about(folder), lock:
         folder.mkdir(parents=True, exist_ok=True)
-        files = sorted(path for path in result.iterdir() if path.name != "step.json")
-        parts = (_part(folder / name) for name in (*(path.name for path in files), SUMS))
-        for stale in filter(Path.exists, parts):  # of a process that was killed
-            stale.unlink()
-        for path in files:
-            goal = folder / path.name
-            if not (goal.is_file() and filecmp.cmp(path, goal, shallow=False)):
-                _replace(goal, path)
-        delivered = tuple(folder / path.name for path in files)
-        _note_sums(folder, delivered)
-        return delivered
+        files = {path.name: path.read_bytes() for path in result.iterdir() if path.name != "step.json"}
+        files |= {name: text.encode() for name, text in papers.items()}
+        for stale in filter(Path.exists, (_part(folder / name) for name in (*files, SUMS))):
+            stale.unlink()  # of a process that was killed
+        for name, content in files.items():
+            goal = folder / name
+            if not (goal.is_file() and goal.read_bytes() == content):
+                _replace(goal, content)
+        _note_sums(folder, {name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
+        return tuple(folder / name for name in sorted(files))
 
 
-def _replace(goal: Path, source: Path) -> None:
+def _replace(goal: Path, content: bytes) -> None:
     part = _part(goal)
     try:
-        shutil.copyfile(source, part)
+        part.write_bytes(content)
         os.replace(part, goal)
     finally:
         part.unlink(missing_ok=True)
@@ -43,14 +48,12 @@ def _part(goal: Path) -> Path:
     return goal.with_name(f"{goal.name}.part")
 
 
-def _note_sums(folder: Path, files: tuple[Path, ...]) -> None:
+def _note_sums(folder: Path, digests: Mapping[str, str]) -> None:
     """Writes the files' lines in the format of sha256sum, and keeps those of other files."""
     sums = folder / SUMS
     lines = sums.read_text(encoding="utf-8").splitlines() if sums.exists() else []
     known = {line.partition("  ")[2]: line for line in lines}
-    known |= {path.name: f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in files}
+    known |= {name: f"{digest}  {name}" for name, digest in digests.items()}
     text = "".join(f"{known[name]}\n" for name in sorted(known))
     if not sums.exists() or sums.read_text(encoding="utf-8") != text:
-        part = _part(sums)
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, sums)
+        _replace(sums, text.encode())

@@ -111,6 +111,12 @@ class ContainerFailed(BuildError):
     exit_code = 23
 
 
+class NotAsClaimed(BuildError):
+    """A zip is not what its manifest says, or there is no manifest that speaks of it."""
+
+    exit_code = 30
+
+
 class Interrupted(BuildError):
     """Ctrl-C, or a request to terminate."""
 

@@ -82,6 +82,7 @@ def _source(source: Source, patches: Mapping[str, str]) -> dict[str, Any]:
         "version": source.version,
         "licence": source.licence,
         "homepage": source.homepage,
+        **({"cpe": f"cpe:2.3:a:{source.cpe}:{source.version}:*:*:*:*:*:*:*"} if source.cpe else {}),
         "archives": [_archive(archive) for archive in source.archives],
         "patches": [{"file": file, "sha256": sha256} for file, sha256 in patches.items()],
     }

@@ -60,6 +60,8 @@ class Source:
     """Paths in the source, shipped under ``share/licenses/``."""
     consumed: Consumed | None = None
     date: datetime | None = None
+    cpe: str = ""
+    """Vendor and product by which vulnerabilities of it are listed, ``openssl:openssl``."""
 
     def for_machine(self, machine: str) -> tuple[Archive, ...]:
         """The archives usable on a machine, by its ``uname -m``."""
@@ -120,6 +122,8 @@ def _problems(data: dict[str, Any]) -> Iterator[str]:
 
 
 def _source_problems(name: str, source: dict[str, Any]) -> Iterator[str]:
+    if source.get("cpe") and source["cpe"].count(":") != 1:
+        yield f"{name}: cpe is {source['cpe']!r}, not vendor:product"
     yield from (f"{name} has no {key}" for key in ("version", "licence", "homepage") if not source.get(key))
     archives = source.get("archives", [])
     if not archives:

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -192,9 +193,14 @@ def _patches(source: Source, materials: Materials) -> dict[str, str]:
 
 def epoch(pins: Pins, target: Target) -> int:
     """SOURCE_DATE_EPOCH of a build, in seconds: the moment CPython's sources were released."""
+    return int(release_date(pins, target).timestamp())
+
+
+def release_date(pins: Pins, target: Target) -> datetime:
+    """When CPython's sources were released: the one date that a build knows."""
     date = pins.python(target.series).date
     assert date is not None, "the loader refuses a CPython without a date"
-    return int(date.timestamp())
+    return date
 
 
 def _qualified(name: str, target: Target, machine: Cpu) -> str:

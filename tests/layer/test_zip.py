@@ -9,6 +9,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.product import ROOT
 
@@ -33,11 +35,30 @@ def test_the_manifest_names_this_very_zip(layer_zip: Path, manifest: dict[str, A
     assert manifest["zip"]["size"] == len(content)
 
 
-def test_checksums_cover_the_zip_and_the_manifest(layer_zip: Path) -> None:
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_checksums_cover_the_zip_and_what_vouches_for_it(layer_zip: Path) -> None:
     lines = (layer_zip.parent / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
     sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
-    for name in (layer_zip.name, f"{layer_zip.stem}.manifest.json"):
-        assert sums[name] == hashlib.sha256((layer_zip.parent / name).read_bytes()).hexdigest()
+    for suffix in (".zip", ".manifest.json", ".cdx.json", ".provenance.json"):
+        path = layer_zip.with_suffix(suffix)
+        assert sums[path.name] == sha256(path)
+
+
+def test_the_sbom_is_valid_and_about_this_very_zip(layer_zip: Path) -> None:
+    text = layer_zip.with_suffix(".cdx.json").read_text(encoding="utf-8")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    layer = json.loads(text)["metadata"]["component"]
+    assert layer["hashes"] == [{"alg": "SHA-256", "content": sha256(layer_zip)}]
+
+
+def test_the_provenance_is_about_these_very_files(layer_zip: Path) -> None:
+    statement = json.loads(layer_zip.with_suffix(".provenance.json").read_text(encoding="utf-8"))
+    paths = (layer_zip, layer_zip.with_suffix(".manifest.json"), layer_zip.with_suffix(".cdx.json"))
+    expected = [{"name": path.name, "digest": {"sha256": sha256(path)}} for path in paths]
+    assert statement["subject"] == expected
 
 
 def test_every_entry_of_the_zip_is_in_the_manifest_and_the_other_way_round(

@@ -1,16 +1,11 @@
 """boto3: clients, and calls to S3 as moto's server plays it."""
 
-import contextlib
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.runtime.fake_api import SAFETY_NET, Loop, event
+from tests.moto import moto_server
+from tests.runtime.fake_api import Loop, event
 
 FUNCTION = """
 import os
@@ -36,29 +31,8 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that plays AWS; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("moto") / "log"
-    with log.open("wb") as output:
-        command = (str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port))
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        _wait_for(port, process, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + SAFETY_NET
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text("utf-8")
-        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.05)
-    raise AssertionError(log.read_text("utf-8"))
+    with moto_server(tmp_path_factory.mktemp("moto")) as url:
+        yield url
 
 
 def test_objects_go_to_s3_and_come_back(loop: Loop, moto: str) -> None:

@@ -48,6 +48,15 @@ def test_a_results_files_and_their_checksums_stand_in_the_folder(tmp_path: Path)
     }
 
 
+def test_papers_stand_beside_the_files_with_their_checksums(tmp_path: Path) -> None:
+    result, dist = a_result(tmp_path / "result", b_zip="zip"), tmp_path / "dist"
+    for paper in ("old", "new"):
+        found = deliver(result, dist, FileLock(tmp_path / "lock"), {"a.json": paper})
+        assert found == (dist / "a.json", dist / "b.zip")
+        sums = line("a.json", paper) + line("b.zip", "zip")
+        assert files_in(dist) == {"a.json": paper, "b.zip": "zip", "SHA256SUMS": sums}
+
+
 def test_the_checksums_are_what_sha256sum_checks(tmp_path: Path) -> None:
     delivered(a_result(tmp_path / "result", b_zip="zip", a_json="json"), tmp_path / "dist")
     command = ("sha256sum", "--check", "--strict", "SHA256SUMS")

@@ -1,11 +1,13 @@
 """builder.errors: one exit code for each kind of failure."""
 
+import aws.errors
 from builder import errors
 from builder.errors import BuildError
 
 
 def kinds() -> list[type[BuildError]]:
-    return [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BuildError)]
+    found = (*vars(errors).values(), *vars(aws.errors).values())
+    return list({kind for kind in found if isinstance(kind, type) and issubclass(kind, BuildError)})
 
 
 def test_every_kind_of_error_has_an_exit_code_of_its_own() -> None:

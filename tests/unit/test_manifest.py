@@ -172,6 +172,7 @@ def test_no_part_may_be_missing(key: str) -> None:
         lambda found: found["zip"].update(size=-1),
         lambda found: found["sources"][0].pop("licence"),
         lambda found: found["sources"][0].update(archives=[]),
+        lambda found: found["sources"][0].update(cpe="python:python"),
         lambda found: found["sources"][0]["archives"][0].update(url="http://example.org/"),
         lambda found: found["flags"]["linker"].append({"text": "-s"}),
         lambda found: found["modules"]["absent"].update(nis=""),

@@ -123,6 +123,14 @@ def test_a_source_without_version_licence_or_homepage_is_refused(
     assert f"cpython has no {key}" in why_refused(tmp_path, pins)
 
 
+@pytest.mark.parametrize("wrong", ["openssl", "cpe:2.3:a:openssl:openssl"])
+def test_a_cpe_is_vendor_and_product(tmp_path: Path, pins: dict[str, Any], wrong: str) -> None:
+    pins["sources"]["cpython"]["cpe"] = "python:python"
+    assert load_pins(write(tmp_path, pins))["cpython"].cpe == "python:python"
+    pins["sources"]["cpython"]["cpe"] = wrong
+    assert "not vendor:product" in why_refused(tmp_path, pins)
+
+
 def test_a_source_without_an_archive_is_refused(tmp_path: Path, pins: dict[str, Any]) -> None:
     pins["sources"]["cpython"]["archives"] = []
     assert "cpython has no archive" in why_refused(tmp_path, pins)
