@@ -1,4 +1,4 @@
-"""The command line: ``coldstart``, ``invoke``, ``soak``."""
+"""The command line: ``coldstart``, ``invoke``, ``soak``, ``interpreter``."""
 
 import argparse
 import sys
@@ -9,9 +9,14 @@ from pathlib import Path
 from bench.cold_cache import cold_coldstart
 from bench.contestants import make_arena
 from bench.files import Unavailable, files
+from bench.interpreter import benchmarks, compare
+from bench.interpreters import DEBIAN, MACHINE, make_interpreters
 from bench.measure import coldstart, invoke
 from bench.report import show
 from bench.soak import LIMIT, soak
+from builder.__main__ import cache_folder
+from tests.product import ROOT, interpreter
+from tests.wheels import kept_wheels
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +56,17 @@ def _soak(options: argparse.Namespace, folder: Path) -> int:
     return 1
 
 
+def _interpreter(options: argparse.Namespace, folder: Path) -> int:
+    from bench.interpreter_report import write_report  # noqa: PLC0415 (what draws the picture takes long to import)
+
+    ours = Path(interpreter(folder)).resolve()
+    site = kept_wheels("pyperformance", str(ours), cache_folder())
+    chosen = [each for each in benchmarks(site) if not options.only or each.name in options.only.split(",")]
+    interpreters = make_interpreters(ours, options.against or (DEBIAN,), cache_folder())
+    print(write_report(compare(interpreters, chosen, site, folder, options.rounds), options.rounds, options.output))
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -65,6 +81,18 @@ def _parser() -> argparse.ArgumentParser:
         if name == "coldstart":
             sub.add_argument("--files", action="store_true", help="count files opened and bytes read, with strace")
             sub.add_argument("--cold-cache", action="store_true", help="with nothing in the page cache; needs root")
+    what = "pyperformance's benchmarks on this layer and on others, in turns"
+    sub = commands.add_parser("interpreter", help=what, description=what)
+    sub.set_defaults(command=_interpreter)
+    sub.add_argument(
+        "--against",
+        action="append",
+        metavar="WHO",
+        help=f"{DEBIAN} (default), {MACHINE}, or NAME=PATH of a python; may be repeated",
+    )
+    sub.add_argument("--only", metavar="A,B", help="these benchmarks alone")
+    sub.add_argument("--rounds", type=int, default=5, metavar="N", help="turns of each interpreter (default: 5)")
+    sub.add_argument("--output", type=Path, default=ROOT / "docs", metavar="DIR", help="folder for table and picture")
     return parser
 
 

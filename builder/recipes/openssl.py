@@ -33,7 +33,7 @@ def recipe(target: Target) -> Recipe:
         environment={"CC": "cc", "AR": "ar", "RANLIB": "ranlib"},
         commands=(
             ("perl", "Configure", PLATFORMS[target.cpu.machine], *OPTIONS, *words(COMPILER_FLAGS)),
-            ("make", "build_libs"),
+            ("make", "CC=cc-profiled", "build_libs"),
             make_out("lib", "include"),
             ("cp", "libcrypto.a", "libssl.a", "../out/lib"),
             ("cp", "-R", "include/openssl", "../out/include"),
