@@ -118,9 +118,10 @@ class Images:
             if not self._has(reference):
                 with self._archive(image) as archive, archive.open("rb") as content:
                     self.report.note(f"importing {name} into the engine")
-                    repository, tag = reference.split(":")
                     with complaints(f"import {archive.name}", NoImage):
-                        self.engine.api.import_image(content, repository, tag)
+                        answer = json.loads(self.engine.api.import_image(content).splitlines()[-1])
+                        repository, tag = reference.split(":")
+                        self.engine.api.tag(answer["status"], repository, tag)  # Podman imports under no tag
         return self._fit_for_us(reference)
 
     def workshop(self, name: str) -> str:
@@ -218,16 +219,18 @@ class Images:
         """An image that we know nothing of; the engine has it, or gets it from a registry."""
         if not self._has(name):
             self.report.note(f"{name}: asking the engine to pull it")
+            repository, tag = parse_repository_tag(name)
             try:
-                repository, tag = parse_repository_tag(name)
-                self.engine.api.pull(repository, tag or "latest")
+                said = list(self.engine.api.pull(repository, tag or "latest", stream=True, decode=True))
+                why = next((str(line["error"]) for line in said if "error" in line), "")
             except (APIError, requests.RequestException) as error:
+                why = innermost(error)
+            if why:
                 raise NoImage(
                     f"There is no image {name!r}.",
-                    f"{IMAGES_FILE.name} has none of that name, nor has the engine, and it cannot pull it:\n"
-                    f"       {innermost(error)}.",
+                    f"{IMAGES_FILE.name} has none of that name, nor has the engine; pulling it:\n       {why}.",
                     f"Take one of: {', '.join(self.known)}; or, to test in a system of yours, say --rootfs=FILE.",
-                ) from error
+                )
         return self._fit_for_us(name)
 
     def _fit_for_us(self, reference: str) -> str:
