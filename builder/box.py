@@ -4,6 +4,7 @@ Files go in and come out as archives through the engine's API, so nothing of thi
 belongs to root afterwards, and the engine may be elsewhere.
 """
 
+import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ class Box:
         try:
             with complaints(doing):
                 yield
-        except ContainerFailed as error:
+        except (ContainerFailed, tarfile.ReadError) as error:  # an archive may end in the middle
             if self._is_running():
                 raise
             raise _gone() from error

@@ -23,6 +23,7 @@ from docker.utils import parse_repository_tag
 from filelock import FileLock
 
 from builder import DISTRIBUTION, ROOT
+from builder.disk import complaints_about
 from builder.engine import Engine, complaints, innermost
 from builder.errors import BadPins, MissingTool, NoImage, Unobtainable, WrongHash
 from builder.fetch import SOURCES_VARIABLE, fetch, file_sha256
@@ -114,7 +115,7 @@ class Images:
         image = image or Image(name)
         key = self._root_key(image)
         reference = f"localhost/{DISTRIBUTION}/{name}:root-{key[:12]}"
-        with FileLock(self.cache / "locks" / f"image-{name}.lock"):
+        with self._lock(name):
             if not self._has(reference):
                 with self._archive(image) as archive, archive.open("rb") as content:
                     self.report.note(f"importing {name} into the engine")
@@ -132,11 +133,17 @@ class Images:
             return root
         recipe = image.dockerfile.read_bytes()
         reference = f"localhost/{DISTRIBUTION}/{name}:{_digest(root, recipe.decode())[:12]}"
-        with FileLock(self.cache / "locks" / f"image-{name}.lock"):
+        with self._lock(name):
             if not self._has(reference):
                 self.report.note(f"making {name} by {image.dockerfile.name}")
                 self._build(image, root, reference)
         return reference
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        """Lets one process at a time look for an image and make it."""
+        with complaints_about(self.cache), FileLock(self.cache / "locks" / f"image-{name}.lock"):
+            yield
 
     def _root_key(self, image: Image) -> str:
         """What the root file system is, in one digest."""
