@@ -88,8 +88,8 @@ def _pack(parcel: Parcel, folder: Path, cache: Path) -> None:
     parcel.add(folder / "opt", "opt")
     for name in CHECKED_OUT:
         parcel.add(ROOT / name, f"{CHECKOUT}/{name}")
-    for name in (f"{TARGET.name}.zip", f"{TARGET.name}.manifest.json", "SHA256SUMS"):
-        parcel.add(ROOT / "dist" / name, f"{CHECKOUT}/dist/{name}")
+    for path in (*(ROOT / "dist").glob(f"{TARGET.name}.*"), ROOT / "dist" / "SHA256SUMS"):
+        parcel.add(path, f"{CHECKOUT}/dist/{path.name}")
     parcel.add(kept_wheels("inside", str(Layer(folder / "opt").python), cache), f"{INSIDE}/wheels/inside")
     parcel.add(install_wheels("wheels", folder / "wheels"), f"{INSIDE}/wheels/wheels")
     parcel.add(emulator(folder), f"{INSIDE}/aws-lambda-rie")
