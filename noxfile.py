@@ -108,7 +108,6 @@ def reproduce(session: nox.Session) -> None:
 
 def test_inside(session: nox.Session, *arguments: str) -> None:
     install(session, "tests")
-    session.run("python", "-m", "builder", "build-layer")
     session.run("python", "-m", "tests.inside", *arguments, *session.posargs)
 
 

@@ -4,6 +4,7 @@ Files go in and come out as archives through the engine's API, so nothing of thi
 belongs to root afterwards, and the engine may be elsewhere.
 """
 
+import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,15 +86,14 @@ class Box:
     ) -> int:
         """Runs a command to its end and returns its exit code (137: signal 9); ``output`` is called while it runs.
 
-        It sees ``environment`` on top of the image's own. If the wait is interrupted the command goes on as long as
-        the box.
+        It sees ``environment`` on top of what image and engine set. If the wait is interrupted, the command goes on
+        for as long as the box does.
 
         Raises:
             ContainerFailed: the container is gone.
         """
-        variables: dict[str, Any] = {**environment, "HOSTNAME": None}  # None takes away what the engine sets
         with self._complaints(f"run `{command[0]}` in a container"):
-            started = self._api.exec_create(self.id, list(command), environment=variables, workdir=cwd)["Id"]
+            started = self._api.exec_create(self.id, list(command), environment=dict(environment), workdir=cwd)["Id"]
             for piece in self._api.exec_start(started, stream=True):
                 output(piece)
             code = self._api.exec_inspect(started)["ExitCode"]
@@ -107,7 +107,7 @@ class Box:
         try:
             with complaints(doing):
                 yield
-        except ContainerFailed as error:
+        except (ContainerFailed, tarfile.ReadError) as error:  # an archive may end in the middle
             if self._is_running():
                 raise
             raise _gone() from error

@@ -91,7 +91,7 @@ def complaints(doing: str, kind: type[NoImage] | type[ContainerFailed] = Contain
     """Turns what the engine says into errors for users."""
     try:
         yield
-    except (DockerException, requests.RequestException) as error:
+    except (DockerException, requests.RequestException, ConnectionError) as error:
         why = innermost(error)
         if "no space left on device" in why.lower():
             raise engine_full(why) from error

@@ -23,6 +23,7 @@ from docker.utils import parse_repository_tag
 from filelock import FileLock
 
 from builder import DISTRIBUTION, ROOT
+from builder.disk import complaints_about
 from builder.engine import Engine, complaints, innermost
 from builder.errors import BadPins, MissingTool, NoImage, Unobtainable, WrongHash
 from builder.fetch import SOURCES_VARIABLE, fetch, file_sha256
@@ -114,13 +115,14 @@ class Images:
         image = image or Image(name)
         key = self._root_key(image)
         reference = f"localhost/{DISTRIBUTION}/{name}:root-{key[:12]}"
-        with FileLock(self.cache / "locks" / f"image-{name}.lock"):
+        with self._lock(name):
             if not self._has(reference):
                 with self._archive(image) as archive, archive.open("rb") as content:
                     self.report.note(f"importing {name} into the engine")
-                    repository, tag = reference.split(":")
                     with complaints(f"import {archive.name}", NoImage):
-                        self.engine.api.import_image(content, repository, tag)
+                        answer = json.loads(self.engine.api.import_image(content).splitlines()[-1])
+                        repository, tag = reference.split(":")
+                        self.engine.api.tag(answer["status"], repository, tag)  # Podman imports under no tag
         return self._fit_for_us(reference)
 
     def workshop(self, name: str) -> str:
@@ -131,11 +133,17 @@ class Images:
             return root
         recipe = image.dockerfile.read_bytes()
         reference = f"localhost/{DISTRIBUTION}/{name}:{_digest(root, recipe.decode())[:12]}"
-        with FileLock(self.cache / "locks" / f"image-{name}.lock"):
+        with self._lock(name):
             if not self._has(reference):
                 self.report.note(f"making {name} by {image.dockerfile.name}")
                 self._build(image, root, reference)
         return reference
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        """Lets one process at a time look for an image and make it."""
+        with complaints_about(self.cache), FileLock(self.cache / "locks" / f"image-{name}.lock"):
+            yield
 
     def _root_key(self, image: Image) -> str:
         """What the root file system is, in one digest."""
@@ -218,16 +226,18 @@ class Images:
         """An image that we know nothing of; the engine has it, or gets it from a registry."""
         if not self._has(name):
             self.report.note(f"{name}: asking the engine to pull it")
+            repository, tag = parse_repository_tag(name)
             try:
-                repository, tag = parse_repository_tag(name)
-                self.engine.api.pull(repository, tag or "latest")
+                said = list(self.engine.api.pull(repository, tag or "latest", stream=True, decode=True))
+                why = next((str(line["error"]) for line in said if "error" in line), "")
             except (APIError, requests.RequestException) as error:
+                why = innermost(error)
+            if why:
                 raise NoImage(
                     f"There is no image {name!r}.",
-                    f"{IMAGES_FILE.name} has none of that name, nor has the engine, and it cannot pull it:\n"
-                    f"       {innermost(error)}.",
+                    f"{IMAGES_FILE.name} has none of that name, nor has the engine; pulling it:\n       {why}.",
                     f"Take one of: {', '.join(self.known)}; or, to test in a system of yours, say --rootfs=FILE.",
-                ) from error
+                )
         return self._fit_for_us(name)
 
     def _fit_for_us(self, reference: str) -> str:

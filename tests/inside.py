@@ -14,6 +14,7 @@ from pathlib import Path
 import trustme
 
 from builder.__main__ import cache_folder, report_errors
+from builder.__main__ import main as build
 from builder.box import Box, Confines, furnished
 from builder.console import Terminal
 from builder.engine import Engine, connect
@@ -52,9 +53,15 @@ ENVIRONMENT = {
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.inside", description=__doc__)
     parser.add_argument("--image", required=True, metavar="NAME", help="one of docker/images.toml, or of the engine's")
-    parser.add_argument("--rootfs", type=Path, metavar="FILE", help="archive of the image's root file system")
+    parser.add_argument("--rootfs", type=_file, metavar="FILE", help="archive of the image's root file system")
     options, further = parser.parse_known_args(arguments)
     return report_errors(lambda terminal: run_tests(options.image, options.rootfs, further, terminal))
+
+
+def _file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return Path(text)
 
 
 def run_tests(name: str, rootfs: Path | None, arguments: Sequence[str], terminal: Terminal) -> None:
@@ -63,6 +70,8 @@ def run_tests(name: str, rootfs: Path | None, arguments: Sequence[str], terminal
     with connect() as engine, tempfile.TemporaryDirectory(prefix="inside-") as folder:
         engine.sweep()
         image = Images(engine, cache, terminal, rootfs).root(name)
+        if code := build(("build-layer",)):
+            sys.exit(code)
         with Parcel((0, 0)) as parcel:
             _pack(parcel, Path(folder), cache)
             _add_authority(parcel, engine, image)
@@ -79,8 +88,8 @@ def _pack(parcel: Parcel, folder: Path, cache: Path) -> None:
     parcel.add(folder / "opt", "opt")
     for name in CHECKED_OUT:
         parcel.add(ROOT / name, f"{CHECKOUT}/{name}")
-    for name in (f"{TARGET.name}.zip", f"{TARGET.name}.manifest.json", "SHA256SUMS"):
-        parcel.add(ROOT / "dist" / name, f"{CHECKOUT}/dist/{name}")
+    for path in (*(ROOT / "dist").glob(f"{TARGET.name}.*"), ROOT / "dist" / "SHA256SUMS"):
+        parcel.add(path, f"{CHECKOUT}/dist/{path.name}")
     parcel.add(kept_wheels("inside", str(Layer(folder / "opt").python), cache), f"{INSIDE}/wheels/inside")
     parcel.add(install_wheels("wheels", folder / "wheels"), f"{INSIDE}/wheels/wheels")
     parcel.add(emulator(folder), f"{INSIDE}/aws-lambda-rie")

@@ -130,8 +130,10 @@ class ContainerRoom:
 
     def run(self, command: Command, environment: Mapping[str, str], *, cwd: str = "src") -> None:
         self._deliver()
+        variables = (f"{name}={value}" for name, value in {**self.environment, **environment}.items())
+        alone = ("/usr/bin/env", "-i", *variables, *command)  # without what image and engine set
         with self.log.entry(command, environment) as log:
-            code = self.box.run(command, {**self.environment, **environment}, log.write, cwd=f"/{_ROOM}/{cwd}")
+            code = self.box.run(alone, {}, log.write, cwd=f"/{_ROOM}/{cwd}")
         if code and self.log.tells_of_a_full_disk():
             raise engine_full(f"`{' '.join(command)[:200]}` found its disk full")
         if code:

@@ -12,6 +12,7 @@ from tests.product import ROOT, TARGET
 
 from .yard import Yard
 
+SUFFIXES = (".cdx.json", ".manifest.json", ".provenance.json", ".zip")
 LAYER = f"layer-{TARGET.cpu.lambda_name}-lean"
 
 
@@ -20,7 +21,7 @@ def build(yard: Yard, checkout: Path) -> list[str]:
     command = (sys.executable, "-m", "builder", "build-layer", f"--output={yard.dist}")
     done = subprocess.run(command, cwd=checkout, env=yard.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    expected = [yard.dist / f"{TARGET.name}{suffix}" for suffix in (".manifest.json", ".zip")]
+    expected = [yard.dist / f"{TARGET.name}{suffix}" for suffix in SUFFIXES]
     assert done.stdout.split() == list(map(str, expected))
     return [line.split()[1] for line in done.stderr.splitlines() if line.startswith("✓")]
 
@@ -28,7 +29,7 @@ def build(yard: Yard, checkout: Path) -> list[str]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of this repository, as far as a build reads it."""
-    for folder in ("builder", "runtime", "patches", "profiles"):
+    for folder in ("builder", "runtime", "patches", "profiles", "requirements"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 

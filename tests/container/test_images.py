@@ -43,9 +43,11 @@ def images(
     monkeypatch.delenv("STATIC_PYTHON_SOURCES", raising=False)
     before = {image["Id"] for image in engine.api.images()}
     yield Images(engine, tmp_path / "cache", report)
-    made = [image for image in engine.api.images() if image["Id"] not in before]
-    for image in sorted(made, key=lambda image: -image["Created"]):  # those first that were made of others
-        engine.api.remove_image(image["Id"], force=True)
+    while made := [image for image in engine.api.images() if image["Id"] not in before]:
+        parents = {image["ParentId"] for image in made}
+        for image in made:
+            if image["Id"] not in parents:  # the engine keeps what others were made of
+                engine.api.remove_image(image["Id"], force=True)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def handler(event, context):
 
 
 @pytest.fixture
-def layer(loop: Loop) -> Path:
+def prefix(loop: Loop) -> Path:
     """The layer's shape in some folder: bootstrap at its root, the loop in ``runtime/``."""
     prefix = loop.folder / "some where"
     shutil.copytree(BOOTSTRAP.parent / "layer_runtime", prefix / "runtime" / "layer_runtime")
@@ -46,8 +46,8 @@ def layer(loop: Loop) -> Path:
     return prefix
 
 
-def packages(layer: Path) -> Path:
-    path = layer / "python" / "lib" / "python3.13" / "site-packages"
+def packages(prefix: Path) -> Path:
+    path = prefix / "python" / "lib" / "python3.13" / "site-packages"
     path.mkdir(parents=True)
     return path
 
@@ -75,17 +75,17 @@ def handler(event, context):
     assert names <= {"function", "layer_runtime", "encodings"}
 
 
-def test_in_the_layer_a_start_opens_no_file_of_the_loops_but_its_bundle(loop: Loop, layer: Path) -> None:
+def test_in_the_layer_a_start_opens_no_file_of_the_loops_but_its_bundle(loop: Loop, prefix: Path) -> None:
     code = """
 import sys
 def handler(event, context):
     return [name for name, module in sys.modules.items() if "layer_runtime" in name and module.__spec__]
 """
     assert loop(code).result == ["_layer_runtime"]
-    assert (layer / "runtime" / "start.marshal").exists()
+    assert (prefix / "runtime" / "start.marshal").exists()
 
 
-def test_in_the_layer_what_is_not_in_the_bundle_is_found_when_it_is_wanted(loop: Loop, layer: Path) -> None:
+def test_in_the_layer_what_is_not_in_the_bundle_is_found_when_it_is_wanted(loop: Loop, prefix: Path) -> None:
     code = """
 def handler(event, context):
     if event: raise ValueError("no")
@@ -96,51 +96,51 @@ def handler(event, context):
     assert '"errorType": "ValueError"' in run.stdout or "ValueError: no" in run.stdout
 
 
-def test_the_function_finds_its_own_code_then_the_layers_then_the_standard_library(loop: Loop, layer: Path) -> None:
-    expected = [str(loop.task_root), str(layer / "python/lib/python3.13/site-packages"), str(layer / "python")]
+def test_the_function_finds_its_own_code_then_the_layers_then_the_standard_library(loop: Loop, prefix: Path) -> None:
+    expected = [str(loop.task_root), str(prefix / "python/lib/python3.13/site-packages"), str(prefix / "python")]
     run = loop(PATHS)
     assert run.result["path"][:3] == expected
     assert run.result["path"][3].endswith("python313.zip")
     assert run.result["cwd"] == str(loop.task_root)
 
 
-def test_the_runtimes_own_folders_are_not_on_the_path(loop: Loop, layer: Path) -> None:
+def test_the_runtimes_own_folders_are_not_on_the_path(loop: Loop, prefix: Path) -> None:
     path = loop(PATHS).result["path"]
-    assert str(layer) not in path
-    assert str(layer / "runtime") not in path
+    assert str(prefix) not in path
+    assert str(prefix / "runtime") not in path
 
 
-def test_python_path_comes_before_the_standard_library(loop: Loop, layer: Path) -> None:
+def test_python_path_comes_before_the_standard_library(loop: Loop, prefix: Path) -> None:
     loop.variables["PYTHONPATH"] = f"{loop.task_root}:/else/where"
     path = loop(PATHS).result["path"]
     assert path[3] == "/else/where"
     assert path.count(str(loop.task_root)) == 1
 
 
-def test_bootstrap_works_from_its_own_folder_by_a_relative_name(loop: Loop, layer: Path) -> None:
+def test_bootstrap_works_from_its_own_folder_by_a_relative_name(loop: Loop, prefix: Path) -> None:
     run = loop(
         PATHS,
         arguments=["function.handler"],
         handler=None,
         command=lambda line: [*line[:2], "bootstrap", *line[3:]],
-        cwd=layer,
+        cwd=prefix,
     )
-    assert run.result["path"][2] == str(layer / "python")
+    assert run.result["path"][2] == str(prefix / "python")
 
 
-def test_the_kernel_runs_bootstrap_by_its_first_line(loop: Loop, layer: Path) -> None:
+def test_the_kernel_runs_bootstrap_by_its_first_line(loop: Loop, prefix: Path) -> None:
     text = loop.bootstrap.read_text("utf-8")
     loop.bootstrap.write_text(text.replace("/opt/bin/python3.13", loop.interpreter, 1), "utf-8")
     run = loop(PATHS, arguments=["function.handler"], handler=None, command=lambda line: line[2:])
-    assert run.result["argv"] == [str(layer / "bootstrap"), "function.handler"]
-    assert str(layer) not in run.result["path"]
+    assert run.result["argv"] == [str(prefix / "bootstrap"), "function.handler"]
+    assert str(prefix) not in run.result["path"]
 
 
 def test_libraries_come_from_the_function_before_the_layers_and_from_packages_before_python(
-    loop: Loop, layer: Path
+    loop: Loop, prefix: Path
 ) -> None:
-    site_packages = packages(layer)
-    for folder, names in ((site_packages, "abc"), (layer / "python", "bcd")):
+    site_packages = packages(prefix)
+    for folder, names in ((site_packages, "abc"), (prefix / "python", "bcd")):
         for name in names:
             (folder / f"lib_{name}.py").write_text(f"here = {folder.name!r}")
     loop.write("lib_a.py", "here = 'task'")
@@ -151,11 +151,11 @@ def handler(event, context): return [module.here for module in (lib_a, lib_b, li
     assert loop(code).result == ["task", "site-packages", "site-packages", "python"]
 
 
-def test_pth_files_run(loop: Loop, layer: Path) -> None:
-    site_packages = packages(layer)
+def test_pth_files_run(loop: Loop, prefix: Path) -> None:
+    site_packages = packages(prefix)
     (site_packages / "a.pth").write_text("import os; os.environ['RAN'] = 'a'\nbeside\n")
     (site_packages / "beside").mkdir()
-    (layer / "python" / "b.pth").write_text("import os; os.environ['RAN'] += 'b'\n")
+    (prefix / "python" / "b.pth").write_text("import os; os.environ['RAN'] += 'b'\n")
     loop.write("c.pth", "import os; os.environ['RAN_IN_TASK'] = 'c'\n")
     result = loop(PATHS).result
     assert result["env"]["RAN"] == "ab"

@@ -114,9 +114,28 @@ def test_an_unknown_architecture_is_refused_with_the_known_ones(builder: Command
     assert not builder.cache.exists()
 
 
+@pytest.mark.parametrize("asked", [("--workshop=container",), ("--image=debian11",)])
+def test_a_container_that_is_asked_for_takes_an_engine(
+    builder: CommandLine, tmp_path: Path, asked: tuple[str, ...]
+) -> None:
+    code, err = builder.build(*asked, DOCKER_HOST=f"unix://{tmp_path}/docker.sock")
+    what, why, do = complaint(err)
+    assert code == 21
+    assert "engine" in what
+    assert f"{tmp_path}/docker.sock: No such file or directory" in why
+    assert "--workshop=host" in do
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("bake",), ("build-layer", "--stdlib=fat"), ("build-layer", "--jobs=many"), ("build-layer", "--no-such")],
+    [
+        (),
+        ("bake",),
+        ("build-layer", "--stdlib=fat"),
+        ("build-layer", "--workshop=garden"),
+        ("build-layer", "--jobs=many"),
+        ("build-layer", "--no-such"),
+    ],
 )
 def test_a_wrong_command_line_shows_the_usage(builder: CommandLine, arguments: tuple[str, ...]) -> None:
     code, out, err = builder.run(*arguments)

@@ -1,0 +1,35 @@
+"""tests.inside as a process: what it refuses before it builds anything. CI runs the rest of it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.stand_ins import ROOT
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    command = (sys.executable, "-m", "tests.inside", *arguments)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("name", ["al2", "al2023"])
+def test_amazon_linux_is_never_something_else(small_root: Path, name: str) -> None:
+    code, err = run(f"--image={name}", f"--rootfs={small_root}")
+    assert code == 11
+    assert f"not the pinned root file system of {name}" in err
+
+
+def test_an_image_that_nobody_has_is_named() -> None:
+    code, err = run("--image=localhost:9/nowhere")
+    assert code == 22
+    assert "There is no image 'localhost:9/nowhere'" in err
+
+
+def test_a_file_that_is_not_there_is_a_wrong_command_line(tmp_path: Path) -> None:
+    code, err = run("--image=mine", f"--rootfs={tmp_path / 'nothing'}")
+    assert code == 2
+    assert "there is no file" in err
