@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder import ROOT
+from builder.bytecode import WITHOUT_COLUMNS
 from builder.errors import BadPins
 from builder.recipes import AUTOCONF, BUILD_TRIPLET, Recipe, make_out
 from builder.target import Target
@@ -133,6 +134,7 @@ def recipe(target: Target) -> Recipe:
         environment={
             **AUTOCONF,
             **libraries,
+            **WITHOUT_COLUMNS,  # in what is frozen
             "LINKCC": "cc-link",
             "MODULE_BUILDTYPE": "static",  # extension modules go into the executable
             "OPT": "-DNDEBUG",
