@@ -1,6 +1,7 @@
-"""The command line: ``coldstart``, ``invoke``, ``soak``, ``interpreter``."""
+"""The command line: ``coldstart``, ``invoke``, ``soak``, ``interpreter``, ``size``."""
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,9 +14,10 @@ from bench.interpreter import benchmarks, compare
 from bench.interpreters import DEBIAN, MACHINE, make_interpreters
 from bench.measure import coldstart, invoke
 from bench.report import show
+from bench.size import interpreter_step, lines, sizes, write_treemap
 from bench.soak import LIMIT, soak
 from builder.__main__ import cache_folder
-from tests.product import ROOT, interpreter
+from tests.product import ROOT, TARGET, interpreter
 from tests.wheels import kept_wheels
 
 
@@ -67,6 +69,16 @@ def _interpreter(options: argparse.Namespace, folder: Path) -> int:
     return 0
 
 
+def _size(options: argparse.Namespace, _folder: Path) -> int:
+    link_map = (interpreter_step() / "link.map").read_text(encoding="utf-8")
+    found = sizes(json.loads(options.manifest.read_text(encoding="utf-8")), link_map.splitlines())
+    print(*lines(found, options.smallest / 100), sep="\n")
+    page = options.manifest.with_name(options.manifest.name.replace(".manifest.json", ".html"))
+    write_treemap(found, page)
+    print(f"\n{page}: the same as a picture")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -93,6 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--only", metavar="A,B", help="these benchmarks alone")
     sub.add_argument("--rounds", type=int, default=5, metavar="N", help="turns of each interpreter (default: 5)")
     sub.add_argument("--output", type=Path, default=ROOT / "docs", metavar="DIR", help="folder for table and picture")
+    what = "what takes the space in the layer, by source and by module"
+    sub = commands.add_parser("size", help=what, description=what)
+    sub.set_defaults(command=_size)
+    manifest = ROOT / "dist" / f"{TARGET.name}.manifest.json"
+    sub.add_argument("--manifest", type=Path, default=manifest, help="of a layer that was built from these sources")
+    sub.add_argument("--smallest", type=float, default=0.5, metavar="PERCENT", help="of what is shown (default: 0.5)")
     return parser
 
 

@@ -32,13 +32,13 @@ def assemble(task: Assemble, room: Room, work: Path, inputs: Mapping[str, Path],
     relocate(library)
     keep, environment = ("keep", {}) if task.stdlib == "full" else ("drop", bytecode.WITHOUT_COLUMNS)
     compiling = (bytecode.__file__, f"{PREFIX}/lib/python{series}", keep)
-    run_build_python(room, inputs["build_python"], series, f"out/lib/python{series}", compiling, environment=environment)
+    run_build_python(room, inputs["build_python"], series, f"out/lib/python{series}", environment, compiling)
     (library / "lib-dynload").mkdir()
     (library / "lib-dynload" / "README.txt").write_text(PLACEHOLDER, encoding="utf-8")
 
 
 def run_build_python(
-    room: Room, python: Path, series: str, tree: str, *calls: tuple[str, ...], environment: Mapping[str, str]
+    room: Room, python: Path, series: str, tree: str, environment: Mapping[str, str], *calls: tuple[str, ...]
 ) -> None:
     """Runs files of ours on a tree of the work folder, one after the other, each in a fresh build-python.
 
