@@ -10,7 +10,7 @@ nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"  # it has pip, by which wheels are fetched
 
-FOR_THE_LAYER = ("conformance", "inside", "libraries", "popular", "wheels")
+FOR_THE_LAYER = ("conformance", "inside", "libraries", "popular", "pyperformance", "wheels")
 """Requirements of the layer's own Python, not of the tools'."""
 
 
@@ -49,8 +49,8 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the loop beside awslambdaric: `-- coldstart [--files | --cold-cache]` or `-- invoke`."""
-    install(session, "tests")
+    """Measure the loop, `-- coldstart [--files | --cold-cache]`, `-- invoke`, or the interpreter, `-- interpreter`."""
+    install(session, "bench")
     session.run("python", "-m", "bench", *session.posargs)
 
 
@@ -59,6 +59,13 @@ def soak(session: nox.Session) -> None:
     """Run 200,000 invocations in one process and compare its memory; `-- --repetitions 20000` for fewer."""
     install(session, "tests")
     session.run("python", "-m", "bench", "soak", *session.posargs)
+
+
+@nox.session
+def train_profile(session: nox.Session) -> None:
+    """Train the profile that the build reads, with an instrumented interpreter. Needs mmdebstrap."""
+    install(session, "tests")
+    session.run("python", "-m", "profiles.train")
 
 
 @nox.session

@@ -1,6 +1,7 @@
-"""The command line: ``coldstart``, ``invoke``, ``soak``."""
+"""The command line: ``coldstart``, ``invoke``, ``soak``, ``interpreter``, ``size``."""
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -9,9 +10,15 @@ from pathlib import Path
 from bench.cold_cache import cold_coldstart
 from bench.contestants import make_arena
 from bench.files import Unavailable, files
+from bench.interpreter import benchmarks, compare
+from bench.interpreters import DEBIAN, MACHINE, make_interpreters
 from bench.measure import coldstart, invoke
 from bench.report import show
+from bench.size import interpreter_step, lines, sizes, write_treemap
 from bench.soak import LIMIT, soak
+from builder.__main__ import cache_folder
+from tests.product import ROOT, TARGET, interpreter
+from tests.wheels import kept_wheels
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +58,27 @@ def _soak(options: argparse.Namespace, folder: Path) -> int:
     return 1
 
 
+def _interpreter(options: argparse.Namespace, folder: Path) -> int:
+    from bench.interpreter_report import write_report  # noqa: PLC0415 (what draws the picture takes long to import)
+
+    ours = Path(interpreter(folder)).resolve()
+    site = kept_wheels("pyperformance", str(ours), cache_folder())
+    chosen = [each for each in benchmarks(site) if not options.only or each.name in options.only.split(",")]
+    interpreters = make_interpreters(ours, options.against or (DEBIAN,), cache_folder())
+    print(write_report(compare(interpreters, chosen, site, folder, options.rounds), options.rounds, options.output))
+    return 0
+
+
+def _size(options: argparse.Namespace, _folder: Path) -> int:
+    link_map = (interpreter_step() / "link.map").read_text(encoding="utf-8")
+    found = sizes(json.loads(options.manifest.read_text(encoding="utf-8")), link_map.splitlines())
+    print(*lines(found, options.smallest / 100), sep="\n")
+    page = options.manifest.with_name(options.manifest.name.replace(".manifest.json", ".html"))
+    write_treemap(found, page)
+    print(f"\n{page}: the same as a picture")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -65,6 +93,24 @@ def _parser() -> argparse.ArgumentParser:
         if name == "coldstart":
             sub.add_argument("--files", action="store_true", help="count files opened and bytes read, with strace")
             sub.add_argument("--cold-cache", action="store_true", help="with nothing in the page cache; needs root")
+    what = "pyperformance's benchmarks on this layer and on others, in turns"
+    sub = commands.add_parser("interpreter", help=what, description=what)
+    sub.set_defaults(command=_interpreter)
+    sub.add_argument(
+        "--against",
+        action="append",
+        metavar="WHO",
+        help=f"{DEBIAN} (default), {MACHINE}, or NAME=PATH of a python; may be repeated",
+    )
+    sub.add_argument("--only", metavar="A,B", help="these benchmarks alone")
+    sub.add_argument("--rounds", type=int, default=5, metavar="N", help="turns of each interpreter (default: 5)")
+    sub.add_argument("--output", type=Path, default=ROOT / "docs", metavar="DIR", help="folder for table and picture")
+    what = "what takes the space in the layer, by source and by module"
+    sub = commands.add_parser("size", help=what, description=what)
+    sub.set_defaults(command=_size)
+    manifest = ROOT / "dist" / f"{TARGET.name}.manifest.json"
+    sub.add_argument("--manifest", type=Path, default=manifest, help="of a layer that was built from these sources")
+    sub.add_argument("--smallest", type=float, default=0.5, metavar="PERCENT", help="of what is shown (default: 0.5)")
     return parser
 
 

@@ -75,7 +75,8 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
 def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
     """Two builds that must agree."""
     choice = _choice(options, "auto")
-    reproduce(tuple(options.without), choice, options.image or DEFAULT_IMAGE, cache_folder(), terminal)
+    image = options.image or DEFAULT_IMAGE
+    reproduce(tuple(options.without), choice, image, cache_folder(), terminal, options.first)
 
 
 def _choice(options: argparse.Namespace, default: Choice) -> Choice:
@@ -129,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=[variation.name for variation in VARIATIONS],
         help="leave out a variation: %(choices)s",
     )
+    again.add_argument("--first", type=Path, metavar="DIR", help="take what is in this folder for the first build")
     _add_workshop(again, "auto, or container if there is an --image")
     again.set_defaults(command=build_again)
 

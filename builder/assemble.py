@@ -30,14 +30,16 @@ def assemble(task: Assemble, room: Room, work: Path, inputs: Mapping[str, Path],
     _lay_time_zones(task.tzdata, wheel, work, library)
     trim(library, read_omissions())
     relocate(library)
-    keep = "keep" if task.stdlib == "full" else "drop"
+    keep, environment = ("keep", {}) if task.stdlib == "full" else ("drop", bytecode.WITHOUT_COLUMNS)
     compiling = (bytecode.__file__, f"{PREFIX}/lib/python{series}", keep)
-    run_build_python(room, inputs["build_python"], series, f"out/lib/python{series}", compiling)
+    run_build_python(room, inputs["build_python"], series, f"out/lib/python{series}", environment, compiling)
     (library / "lib-dynload").mkdir()
     (library / "lib-dynload" / "README.txt").write_text(PLACEHOLDER, encoding="utf-8")
 
 
-def run_build_python(room: Room, python: Path, series: str, tree: str, *calls: tuple[str, ...]) -> None:
+def run_build_python(
+    room: Room, python: Path, series: str, tree: str, environment: Mapping[str, str], *calls: tuple[str, ...]
+) -> None:
     """Runs files of ours on a tree of the work folder, one after the other, each in a fresh build-python.
 
     A call is the file and its arguments, but for the first, which is the tree.
@@ -47,7 +49,7 @@ def run_build_python(room: Room, python: Path, series: str, tree: str, *calls: t
     for script, *arguments in calls:
         place = f"tmp/{Path(script).name}"
         room.put(Path(script), place)
-        room.run((f"deps/build_python/bin/python{series}", "-SP", place, tree, *arguments), {}, cwd=".")
+        room.run((f"deps/build_python/bin/python{series}", "-SP", place, tree, *arguments), environment, cwd=".")
     room.bring(tree)
 
 

@@ -13,7 +13,9 @@ from builder.fetch import fetch
 from builder.fetch.report import Report
 from builder.pack import pack
 from builder.plan import Assemble, Compile, Pack, Step, Unpack
+from builder.profile import RUNTIME, read_profile
 from builder.store import Store
+from builder.toolchain import PROFILE
 from builder.unpack import check_consumed, unpack
 from builder.workshop import Room, Workshop
 
@@ -101,8 +103,16 @@ def _compile(task: Compile, work: Path, log: Path, site: Site, inputs: Mapping[s
         _apply(patch, room)
     for place, text in recipe.files.items():
         room.write(place, text)
+    profile = read_profile(task.profile) if task.profile else None
+    if profile:
+        profile.unpack(work / PROFILE)
+        room.send(PROFILE)
+    if task.runtime:
+        room.put(task.runtime, RUNTIME)
     for command in recipe.commands:
         room.run(command, recipe.environment)
+    if profile:
+        profile.check(source.name, log.read_text("utf-8", "replace"))
     room.bring("out")
     if source.consumed:
         room.bring("src")

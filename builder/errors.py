@@ -111,6 +111,12 @@ class ContainerFailed(BuildError):
     exit_code = 23
 
 
+class StaleProfile(BuildError):
+    """The committed profile is of other sources, or of another compiler."""
+
+    exit_code = 24
+
+
 class NotAsClaimed(BuildError):
     """A zip is not what its manifest says, or there is no manifest that speaks of it."""
 

@@ -14,7 +14,14 @@ from builder.deterministic_zip import LEVEL, Written
 from builder.pins import Archive, Pins, Source
 from builder.recipes.cpython import read_modules
 from builder.target import Target
-from builder.toolchain import COMPILER_FLAGS, INTERPRETER_FLAGS, LINKER_FLAGS, WRAPPER_FLAGS
+from builder.toolchain import (
+    COMPILER_FLAGS,
+    INTERPRETER_FLAGS,
+    INTERPRETER_LINKER_FLAGS,
+    LINKER_FLAGS,
+    PROFILE_FLAGS,
+    WRAPPER_FLAGS,
+)
 from builder.trim import read_omissions
 
 SCHEMA = 1
@@ -57,8 +64,8 @@ def make_manifest(
         },
         "flags": {
             "wrapper": [asdict(flag) for flag in WRAPPER_FLAGS],
-            "compiler": [asdict(flag) for flag in (*COMPILER_FLAGS, *INTERPRETER_FLAGS)],
-            "linker": [asdict(flag) for flag in LINKER_FLAGS],
+            "compiler": [asdict(flag) for flag in (*COMPILER_FLAGS, *PROFILE_FLAGS, *INTERPRETER_FLAGS)],
+            "linker": [asdict(flag) for flag in (*LINKER_FLAGS, *INTERPRETER_LINKER_FLAGS)],
         },
         "sources": [
             _source(source, patches.get(source.name, {}))

@@ -31,7 +31,8 @@ def pack(task: Pack, room: Room, work: Path, inputs: Mapping[str, Path], cache: 
     lay_runtime(work / "runtime")
     place = f"{PREFIX}/runtime"
     bundling, compiling = (bundle.__file__, place, "layer_runtime.main"), (bytecode.__file__, place, "keep")
-    run_build_python(room, inputs["build_python"], target.series, "runtime", bundling, compiling)
+    environment = bytecode.WITHOUT_COLUMNS  # the loop's frames are in no traceback
+    run_build_python(room, inputs["build_python"], target.series, "runtime", environment, bundling, compiling)
     tree = gather(inputs["prefix"], work / "runtime", task.linked)
     elves = audit(tree.entries, target, traces_of_this_machine(cache))
     written = write_zip(tree.entries, work / "out" / f"{name}.zip")

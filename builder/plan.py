@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from builder import ROOT
+from builder import ROOT, profile
+from builder.errors import BadPins
 from builder.pins import Archive, Pins, Source
 from builder.recipes import Recipe, build_python, bzip2, cpython, libffi, libuuid, openssl, sqlite, xz, zlib
 from builder.target import Cpu, Target
@@ -61,6 +62,10 @@ class Compile:
     source: Source
     patches: tuple[Path, ...]
     wrappers: Mapping[str, str]
+    profile: Path | None = None
+    """The committed profile, if this reads it."""
+    runtime: Path | None = None
+    """In training: the library by which instrumented programs write down what they counted."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ class Materials:
 def read_materials(root: Path = ROOT) -> Materials:
     """Hashes the files that steps may depend on."""
     paths = [path for folder in ("patches", "runtime") for path in sorted((root / folder).rglob("*"))]
-    paths += [root / name for name in (*PREFIX_CODE, *LAYER_CODE)]
+    paths += [*(root / profile.FOLDER).glob("*.profdata.xz"), *(root / name for name in (*PREFIX_CODE, *LAYER_CODE))]
     kept = (path for path in paths if path.is_file() and path.suffix != ".pyc")
     return Materials({path.relative_to(root).as_posix(): _sha256(path.read_bytes()) for path in kept})
 
@@ -128,7 +133,7 @@ def make_plan(
 
     ``tools`` are our own tools that leave their mark in the zip, by name and version (the compressor).
     """
-    built = _compile_steps(pins, target, machine, materials)
+    built = compile_steps(pins, target, machine, materials)
     prefix = Step(
         f"prefix-{target.cpu.lambda_name}-{stdlib}",
         Assemble(target, stdlib, pins["tzdata"]),
@@ -143,27 +148,34 @@ def make_plan(
     return (*built.values(), prefix, _layer_step(pins, target, materials, prefix, built["build_python"], tools))
 
 
-def _compile_steps(pins: Pins, target: Target, machine: Cpu, materials: Materials) -> dict[str, Step]:
-    """The compiler, and everything that it compiles, by name."""
+def compile_steps(
+    pins: Pins, target: Target, machine: Cpu, materials: Materials, runtime: Path | None = None
+) -> dict[str, Step]:
+    """The compiler, and everything that it compiles, by name; with a profile's ``runtime``, for training."""
     compiler = pins["ziglang"]
     wheel = compiler.for_machine(machine.machine)
     steps = {"toolchain": Step("toolchain", Unpack(compiler, wheel), (), _archive_ingredients(compiler, wheel))}
     for name, make_recipe in RECIPES.items():
-        recipe = make_recipe(target)
+        recipe = profile.instrumented(make_recipe(target)) if runtime else make_recipe(target)
         source = pins[recipe.source]
         inputs = (steps["toolchain"], *(steps[need] for need in recipe.needs))
-        used = _used_wrappers(recipe, wrappers(target, machine))
+        used = _used_wrappers(recipe, wrappers(target, machine, training=runtime is not None))
         patches = _patches(source, materials)
+        profiled = "cc-profiled" in used
+        trained = _profile(target, materials) if profiled and not runtime else {}
         ingredients = {
             **_archive_ingredients(source, source.archives),
             **patches,
+            **trained,
             **_input_ingredients(inputs),
             **{f"recipe's {field.name}": _sha256(repr(getattr(recipe, field.name))) for field in fields(recipe)},
             "wrappers": _sha256(repr(used)),
             "environment": _sha256(repr((FIXED_ENVIRONMENT, epoch(pins, target)))),
         }
-        work = Compile(recipe, source, tuple(ROOT / patch for patch in patches), used)
-        steps[name] = Step(_qualified(name, target, machine), work, inputs, ingredients)
+        files = tuple(ROOT / patch for patch in patches)
+        work = Compile(recipe, source, files, used, next((ROOT / path for path in trained), None), runtime)
+        qualified = _qualified(name, target, machine) + ("-training" if profiled and runtime else "")
+        steps[name] = Step(qualified, work, inputs, ingredients)
     return steps
 
 
@@ -189,6 +201,14 @@ def _layer_step(
 def _patches(source: Source, materials: Materials) -> dict[str, str]:
     """Path → sha256 of a source's patches, in the order of applying; they are kept by series, ``openssl-3.5``."""
     return materials.below(f"patches/{source.name}-{source.version.rpartition('.')[0]}")
+
+
+def _profile(target: Target, materials: Materials) -> dict[str, str]:
+    """Path → sha256 of the target's profile; `BadPins` if there is none."""
+    path = profile.name(target.series)
+    if path not in materials.sha256:
+        raise BadPins(f"CPython {target.series} has no profile.", f"{path} is missing.", f"Train one: {profile.TRAIN}.")
+    return {path: materials.sha256[path]}
 
 
 def epoch(pins: Pins, target: Target) -> int:

@@ -78,10 +78,13 @@ mount --bind "$etc" /etc""",
 )
 
 
-def reproduce(without: tuple[str, ...], choice: Choice, image: str, cache: Path, report: Report) -> None:
+def reproduce(
+    without: tuple[str, ...], choice: Choice, image: str, cache: Path, report: Report, built: Path | None = None
+) -> None:
     """Builds twice and compares every file; ``cache`` has the archives that are here already.
 
-    ``choice`` and ``image`` are about the second build; the first one is always the host's.
+    ``choice`` and ``image`` are about the second build; the first one is the host's, or what was ``built`` before,
+    among whatever else is in that folder.
 
     Raises:
         NoEngine, NoImage: there is no container for the second build.
@@ -94,15 +97,18 @@ def reproduce(without: tuple[str, ...], choice: Choice, image: str, cache: Path,
     with tempfile.TemporaryDirectory(prefix="reproduce-") as scratch:
         first, second = Path(scratch, "first"), Path(scratch, "second", "and", "deeper-than-the-other")
         sources = [str(cache / "downloads"), *filter(None, [os.environ.get(SOURCES_VARIABLE)])]
-        report.note("first build: on the host, as it is")
-        _build(_command(first), first, sources, {}, umask=0o022)
+        if built:
+            report.note(f"first build: {built}")
+        else:
+            report.note("first build: on the host, as it is")
+            _build(_command(first), first, sources, {}, umask=0o022)
+            sources = [str(first / "cache" / "downloads")]
         varied = ("another folder", "PATH backwards", *(variation.what for variation in chosen))
         report.note(f"second build: {' '.join(where)}; {'; '.join(varied)}")
         environment = {name: value for variation in chosen for name, value in variation.environment.items()}
         backwards = {"PATH": os.pathsep.join(reversed(os.environ["PATH"].split(os.pathsep)))}
-        sources = [str(first / "cache" / "downloads")]
         _build(_varied_command(second, chosen, where), second, sources, backwards | environment)
-        _compare(first / "dist", second / "dist", report)
+        _compare(built or first / "dist", second / "dist", report, others=built is not None)
 
 
 def _command(place: Path) -> tuple[str, ...]:
@@ -166,8 +172,9 @@ def _build(
         raise StepFailed("One of the two builds failed.", "Its own error stands above.", "Mend that first.")
 
 
-def _compare(first: Path, second: Path, report: Report) -> None:
-    names = sorted({path.name for folder in (first, second) for path in folder.iterdir()})
+def _compare(first: Path, second: Path, report: Report, *, others: bool) -> None:
+    """Compares all files; the first folder may have ``others`` than the second."""
+    names = sorted({path.name for folder in ((second,) if others else (first, second)) for path in folder.iterdir()})
     differing = [name for name in names if _sha256(first / name) != _sha256(second / name)]
     for name in names:
         report.note(f"{_sha256(first / name)}  {name}{'  DIFFERS' if name in differing else ''}")

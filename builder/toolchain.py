@@ -10,6 +10,9 @@ from pathlib import Path
 
 from builder.target import Cpu, Target
 
+PROFILE = "profile.profdata"
+"""Where a room has the profile."""
+
 LINK_SCRIPT = Path(__file__).with_name("cc-link.sh")
 
 MACHINE_GLIBC = "2.26"
@@ -42,9 +45,27 @@ LINKER_FLAGS = (
     Flag("-s", "no symbol table: names of local functions are half of the file"),
 )
 
-# The place for profile-guided and link-time optimisation: flags that a recipe adds for the interpreter alone,
-# read from `profiles/`. Empty: the profile is not trained yet.
-INTERPRETER_FLAGS: tuple[Flag, ...] = ()
+INTERPRETER_FLAGS = (Flag("-flto=thin", "functions of one file are inlined into those of others"),)
+
+INTERPRETER_LINKER_FLAGS = (
+    Flag("-Wl,--lto-O2", "the optimisation when all files are known; -O3 gains nothing more"),
+    # With the limits as they are, the eval loop swallows so much that compiling it alone takes minutes, and the
+    # interpreter is twice as long.
+    Flag("-Wl,-mllvm,-import-hot-multiplier=1", "what others call often may be inlined there if it is short"),
+    Flag("-Wl,-mllvm,-import-critical-multiplier=1", "the same for what they call very often"),
+)
+
+PROFILE_FLAGS = (
+    Flag(
+        f'-fprofile-use="${{0%/*}}/../{PROFILE}"',
+        "what ran often in training is inlined and laid together, the rest is kept small",
+    ),
+    Flag("-mllvm -pgo-warn-missing-function", "functions that the profile does not know are counted"),
+)
+TRAINING_FLAGS = (
+    Flag("-fprofile-generate", "counts what runs"),
+    Flag("-fno-lto", "what is counted is the same, and the link takes seconds"),
+)
 
 WRAPPER_FLAGS = (
     Flag("-fno-sanitize=undefined", "zig traps undefined behaviour when no -O is given: helper programs would abort"),
@@ -62,18 +83,22 @@ def words(flags: tuple[Flag, ...]) -> tuple[str, ...]:
     return tuple(joined(flags).split())
 
 
-def wrappers(target: Target, machine: Cpu) -> dict[str, str]:
+def wrappers(target: Target, machine: Cpu, *, training: bool = False) -> dict[str, str]:
     """Scripts that call zig, by name.
 
-    ``cc`` compiles for the target. ``build-cc`` compiles for the machine the build runs on, for the few helper
+    ``cc`` compiles for the target. ``cc-profiled`` does, and reads the profile; in training, it instruments instead.
+    It is apart because configure takes what a compiler has to say about a profile for an answer.
+    ``build-cc`` compiles for the machine the build runs on, for the few helper
     programs that a build must run (SQLite's parser generator, the build-python); no byte of them ships. ``ZIG``
     holds the compiler's path: each workshop sets it.
     """
     common = joined(WRAPPER_FLAGS)
     for_target = f"-target {target.triplet}.{target.glibc} -mcpu={target.cpu.baseline}"
+    profiled = f'"$@" {joined(TRAINING_FLAGS)}' if training else f'{joined(PROFILE_FLAGS)} "$@"'
     for_machine = f"-target {machine.machine}-linux-gnu.{MACHINE_GLIBC} -mcpu=baseline"
     return {
         "cc": _script(f'cc {for_target} {common} "$@"'),
+        "cc-profiled": _script(f"cc {for_target} {common} {profiled}"),
         "build-cc": _script(f'cc {for_machine} {common} "$@"'),
         "ar": _script('ar "$@"'),
         "ranlib": _script('ranlib "$@"'),

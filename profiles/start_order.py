@@ -17,12 +17,8 @@ from typing import NamedTuple
 
 from bench.api import Caller, event_bytes
 from bench.contestants import Arena, make_arena
+from bench.size import interpreter_step
 from builder import ROOT
-from builder.__main__ import cache_folder
-from builder.pins import load_pins
-from builder.plan import make_plan, read_materials
-from builder.store import Store
-from builder.target import make_target, this_machine
 
 RESULT = ROOT / "profiles" / "start-order.txt"
 HEADER = "# What a start touches, in the order of touching: ./nox -s train_order wrote this, and the linker reads it.\n"
@@ -48,18 +44,11 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory(prefix="order-") as folder:
         arena = make_arena(Path(folder).resolve())
-        names = order(read_map(link_map().read_text("utf-8").splitlines()), touched(arena, valgrind))
+        symbols = read_map((interpreter_step() / "link.map").read_text("utf-8").splitlines())
+        names = order(symbols, touched(arena, valgrind))
     RESULT.write_text(HEADER + "".join(f"{name}\n" for name in names), encoding="utf-8")
     print(f"{RESULT}: {len(names)} symbols")
     return 0
-
-
-def link_map() -> Path:
-    """The linker's map of the interpreter, beside it in the store."""
-    pins = load_pins()
-    target = make_target(pins.python(pins.default_python).version, "x86_64")
-    steps = make_plan(pins, target, this_machine(), read_materials(), "lean", {})
-    return Store(cache_folder()).result(next(step for step in steps if step.name.startswith("cpython-"))) / "link.map"
 
 
 def read_map(lines: Iterable[str]) -> list[Symbol]:

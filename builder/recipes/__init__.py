@@ -62,7 +62,10 @@ def library(name: str, sources: tuple[str, ...], flags: tuple[str, ...]) -> dict
     objects = [f"{path.rpartition('.')[0]}.o" for path in sources]
     rules = [
         f"../out/lib/lib{name}.a: {' '.join(objects)} ; ar rcs $@ $^",
-        *(f"{made}: {path} ; cc {' '.join(flags)} -c $< -o $@" for path, made in zip(sources, objects, strict=True)),
+        *(
+            f"{made}: {path} ; cc-profiled {' '.join(flags)} -c $< -o $@"
+            for path, made in zip(sources, objects, strict=True)
+        ),
     ]
     return {"library.mk": "\n".join(rules) + "\n"}
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder import ROOT
+from builder.bytecode import WITHOUT_COLUMNS
 from builder.errors import BadPins
 from builder.recipes import AUTOCONF, BUILD_TRIPLET, Recipe, make_out
 from builder.target import Target
-from builder.toolchain import COMPILER_FLAGS, INTERPRETER_FLAGS, LINKER_FLAGS, joined
+from builder.toolchain import COMPILER_FLAGS, INTERPRETER_FLAGS, INTERPRETER_LINKER_FLAGS, LINKER_FLAGS, joined
 
 MODULES_FILE = Path(__file__).parent.parent / "policy" / "modules.toml"
 START_ORDER = ROOT / "profiles" / "start-order.txt"
@@ -133,13 +134,14 @@ def recipe(target: Target) -> Recipe:
         environment={
             **AUTOCONF,
             **libraries,
+            **WITHOUT_COLUMNS,  # in what is frozen
             "LINKCC": "cc-link",
             "MODULE_BUILDTYPE": "static",  # extension modules go into the executable
             "OPT": "-DNDEBUG",
             "CFLAGS": joined(COMPILER_FLAGS),
             "CFLAGS_NODIST": joined(INTERPRETER_FLAGS),
             "LDFLAGS": joined(LINKER_FLAGS),
-            "LINKFORSHARED": " ".join(LINK_OPTIONS),
+            "LINKFORSHARED": " ".join((*LINK_OPTIONS, joined(INTERPRETER_LINKER_FLAGS))),
         },
         files={
             "config.site": "".join(f"{question}={answer}\n" for question, answer in answers.items()),
@@ -157,7 +159,7 @@ def recipe(target: Target) -> Recipe:
                 *OPTIONS,
             ),
             make_out("bin", "lib"),
-            ("make", "python", "pybuilddir.txt"),
+            ("make", "CC=cc-profiled", "python", "pybuilddir.txt"),
             ("cp", "python", f"../out/bin/python{series}"),
             ("cp", "-R", "Lib", f"../out/lib/python{series}"),
             # The folder's name holds the platform; there is one such file.

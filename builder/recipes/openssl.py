@@ -22,6 +22,10 @@ OPTIONS = (
     "no-comp",  # TLS compression: nobody may use it since CRIME
     "no-ssl3",
     "no-uplink",  # Windows
+    # Nothing that CPython offers leads there: it does TLS over streams, and hashes.
+    *("no-quic", "no-dtls", "no-srtp", "no-srp", "no-ct", "no-ocsp"),
+    *("no-cms", "no-cmp", "no-ts", "no-http", "no-rfc3779"),
+    *("no-sm2", "no-sm4", "no-ec2m", "no-ocb", "no-siv", "no-argon2"),
     "no-filenames",  # no source paths in error records
     "enable-ktls",
 )
@@ -33,7 +37,7 @@ def recipe(target: Target) -> Recipe:
         environment={"CC": "cc", "AR": "ar", "RANLIB": "ranlib"},
         commands=(
             ("perl", "Configure", PLATFORMS[target.cpu.machine], *OPTIONS, *words(COMPILER_FLAGS)),
-            ("make", "build_libs"),
+            ("make", "CC=cc-profiled", "build_libs"),
             make_out("lib", "include"),
             ("cp", "libcrypto.a", "libssl.a", "../out/lib"),
             ("cp", "-R", "include/openssl", "../out/include"),

@@ -20,7 +20,7 @@ def recipe(target: Target) -> Recipe:
                 "--disable-lzma-links",
                 "--disable-nls",  # no messages in a library
             ),
-            ("make", "-C", "src/liblzma", "liblzma.la"),
+            ("make", "-C", "src/liblzma", "CC=cc-profiled", "liblzma.la"),
             make_out("lib", "include"),
             ("cp", "src/liblzma/.libs/liblzma.a", "../out/lib"),
             ("cp", "-R", "src/liblzma/api/lzma.h", "src/liblzma/api/lzma", "../out/include"),

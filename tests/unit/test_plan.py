@@ -14,8 +14,20 @@ from typing import Any
 import pytest
 
 from builder import plan
+from builder.errors import BadPins
 from builder.pins import Pins, Source, load_pins
-from builder.plan import LAYER_CODE, PREFIX_CODE, RECIPES, Compile, Materials, Stdlib, Step, make_plan, read_materials
+from builder.plan import (
+    LAYER_CODE,
+    PREFIX_CODE,
+    RECIPES,
+    Compile,
+    Materials,
+    Stdlib,
+    Step,
+    compile_steps,
+    make_plan,
+    read_materials,
+)
 from builder.recipes import Recipe
 from builder.target import CPUS, Cpu, Target
 from builder.toolchain import wrappers
@@ -26,7 +38,9 @@ from .stand_ins import ROOT
 PINS = load_pins()
 X86_64, ARM64 = CPUS
 OPENSSL_PATCH = f"patches/openssl-{PINS['openssl'].version.rpartition('.')[0]}/0001-a.patch"
+PROFILE = "profiles/cpython-3.13.profdata.xz"
 FILES = {
+    PROFILE: "4" * 64,
     **dict.fromkeys((*PREFIX_CODE, *LAYER_CODE), "0" * 64),
     OPENSSL_PATCH: "1" * 64,
     "runtime/bootstrap": "2" * 64,
@@ -148,6 +162,29 @@ def test_another_patch_rebuilds_its_library_and_the_product() -> None:
     assert changed(planned(files=with_file(OPENSSL_PATCH.replace("0001", "0002")))) == {"openssl"} | PRODUCT
 
 
+def test_another_profile_rebuilds_all_that_ships() -> None:
+    assert changed(planned(files=with_file(PROFILE))) == LIBRARIES | PRODUCT
+    assert changed(planned(files=with_file("profiles/cpython-3.14.profdata.xz"))) == set()
+
+
+def test_a_series_without_a_profile_has_no_plan() -> None:
+    with pytest.raises(BadPins, match="train_profile"):
+        planned(files={path: digest for path, digest in FILES.items() if path != PROFILE})
+
+
+def test_training_builds_instrumented_steps_beside_the_others_without_a_profile() -> None:
+    target, usual = Target("3.13.15", X86_64), planned()
+    steps = compile_steps(PINS, target, X86_64, Materials({}), Path("runtime.a"))
+    assert list(steps) == ["toolchain", *RECIPES]
+    assert {name for name in steps if steps[name].key == usual[name].key} == {"toolchain", "build_python"}
+    assert {name for name in steps if steps[name].name == usual[name].name} == {"toolchain", "build_python"}
+    for name in LIBRARIES | {"cpython"}:
+        work = steps[name].work
+        assert isinstance(work, Compile)
+        assert (work.profile, work.runtime) == (None, Path("runtime.a"))
+        assert "-fprofile-generate" in work.wrappers["cc-profiled"]
+
+
 def test_a_patch_for_another_series_changes_nothing() -> None:
     assert changed(planned(files=with_file("patches/openssl-1.0/0001-a.patch"))) == set()
 
@@ -224,7 +261,7 @@ def test_another_fixed_environment_rebuilds_all_that_is_compiled(monkeypatch: py
 
 def test_other_scripts_for_the_compiler_rebuild_who_calls_them(monkeypatch: pytest.MonkeyPatch) -> None:
     before = planned()
-    monkeypatch.setattr(plan, "wrappers", lambda *given: {**wrappers(*given), "cc": "another"})
+    monkeypatch.setattr(plan, "wrappers", lambda *given, **more: {**wrappers(*given, **more), "cc-profiled": ""})
     assert changed(planned(), before) == (COMPILED | PRODUCT) - {"build_python"}
 
 
@@ -270,7 +307,7 @@ def test_comments_and_docstrings_in_the_builder_are_not_part_of_any_key(tmp_path
 
 
 def test_the_materials_are_the_files_that_steps_depend_on(tmp_path: Path) -> None:
-    shipped = ("runtime/bootstrap", "runtime/deep/loop.py", "patches/openssl-3.5/0001-a.patch")
+    shipped = ("runtime/bootstrap", "runtime/deep/loop.py", "patches/openssl-3.5/0001-a.patch", PROFILE)
     ignored = ("runtime/__pycache__/loop.cpython-313.pyc", "builder/recipes/zlib.py", "README.md", "patches.txt")
     for path in (*PREFIX_CODE, *LAYER_CODE, *shipped, *ignored):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

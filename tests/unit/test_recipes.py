@@ -153,7 +153,7 @@ def test_a_library_is_compiled_by_its_makefile(tmp_path: Path) -> None:
     """With the machine's make, and stand-ins for compiler and archiver that write down how they were called."""
     for folder in ("src/deep", "out/lib", "bin"):
         (tmp_path / folder).mkdir(parents=True)
-    for tool in ("cc", "ar"):
+    for tool in ("cc-profiled", "ar"):
         script = tmp_path / "bin" / tool
         script.write_text(f'#!/bin/sh\necho {tool} "$@"\n', encoding="utf-8")
         script.chmod(0o755)
@@ -166,8 +166,8 @@ def test_a_library_is_compiled_by_its_makefile(tmp_path: Path) -> None:
         (*MAKE_LIBRARY, "--silent"), cwd=tmp_path / "src", env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == [
-        "cc -O3 -Ix -c one.c -o one.o",
-        "cc -O3 -Ix -c deep/two.S -o deep/two.o",
+        "cc-profiled -O3 -Ix -c one.c -o one.o",
+        "cc-profiled -O3 -Ix -c deep/two.S -o deep/two.o",
         "ar rcs ../out/lib/libthing.a one.o deep/two.o",
     ]
 

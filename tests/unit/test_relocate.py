@@ -25,6 +25,7 @@ VARIABLES: dict[str, Any] = {
     "HAVE_FORK": 1,
     "LDSHARED": "cc -pthread -shared -Wl,-z,relro -s",
     "LINKCC": "cc-link",
+    "LINKFORSHARED": "-Wl,--export-dynamic -Wl,--lto-O3 -Wl,-mllvm,-import-hot-multiplier=4",
     "MODLIBS": "-lm -L../deps/zlib/lib -lz    Modules/expat/libexpat.a",
     "prefix": "/opt",
     "py_version": None,

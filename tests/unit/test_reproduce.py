@@ -39,7 +39,7 @@ with Path(os.environ["SEEN"]).open("a") as file:
 """
 
 Builder = Callable[..., list[dict[str, Any]]]
-"""Takes the last lines of the builder's code, and what to leave out."""
+"""Takes the last lines of the builder's code, what to leave out, and what was built before."""
 
 
 @pytest.fixture
@@ -52,9 +52,9 @@ def build(
     monkeypatch.delenv("PYTHONPATH", raising=False)
     (tmp_path / "builder").mkdir()
 
-    def run(ending: str, without: tuple[str, ...] = HEAVY) -> list[dict[str, Any]]:
+    def run(ending: str, without: tuple[str, ...] = HEAVY, built: Path | None = None) -> list[dict[str, Any]]:
         (tmp_path / "builder" / "__main__.py").write_text(STAND_IN + ending, encoding="utf-8")
-        reproduce(without, "host", "", tmp_path, report)
+        reproduce(without, "host", "", tmp_path, report, built)
         return [json.loads(line) for line in (tmp_path / "seen").read_text(encoding="utf-8").splitlines()]
 
     before = os.umask(0o002)  # what the first build must not depend on
@@ -135,6 +135,21 @@ def test_a_file_that_only_one_build_makes_is_a_difference(build: Builder) -> Non
     only_second = SAME + "if '--jobs=3' in sys.argv: (output / 'more').touch()\n"
     with pytest.raises(NotReproducible, match="differ in more"):
         build(only_second)
+
+
+@pytest.mark.parametrize("content", ["same", "other", None])
+def test_what_was_built_before_may_be_the_first_build(build: Builder, tmp_path: Path, content: str | None) -> None:
+    built = tmp_path / "built"
+    built.mkdir()
+    (built / "README.md").touch()
+    if content:
+        (built / "a.zip").write_text(content, encoding="utf-8")
+    if content == "same":
+        assert len(build(SAME, HEAVY, built)) == 1
+    else:
+        with pytest.raises(NotReproducible, match=r"differ in a\.zip"):
+            build(SAME, HEAVY, built)
+    assert (built / "README.md").exists()
 
 
 def test_without_diffoscope_the_error_says_how_to_get_it(build: Builder, monkeypatch: pytest.MonkeyPatch) -> None:

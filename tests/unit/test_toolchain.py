@@ -9,7 +9,10 @@ from builder.target import CPUS, Target, make_target
 from builder.toolchain import (
     COMPILER_FLAGS,
     INTERPRETER_FLAGS,
+    INTERPRETER_LINKER_FLAGS,
     LINKER_FLAGS,
+    PROFILE_FLAGS,
+    TRAINING_FLAGS,
     WRAPPER_FLAGS,
     Flag,
     joined,
@@ -31,16 +34,17 @@ def arguments(folder: Path, script: str, *given: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize(
-    "flag", [*COMPILER_FLAGS, *LINKER_FLAGS, *INTERPRETER_FLAGS, *WRAPPER_FLAGS], ids=lambda f: f.text
-)
+SHIPPED = (*COMPILER_FLAGS, *LINKER_FLAGS, *INTERPRETER_FLAGS, *INTERPRETER_LINKER_FLAGS, *WRAPPER_FLAGS)
+
+
+@pytest.mark.parametrize("flag", [*SHIPPED, *PROFILE_FLAGS, *TRAINING_FLAGS], ids=lambda f: f.text)
 def test_every_flag_has_a_reason(flag: Flag) -> None:
     assert flag.text.startswith("-")
     assert len(flag.why.split()) >= 3
 
 
 def test_no_flag_holds_a_path_of_the_machine() -> None:
-    assert "/" not in joined((*COMPILER_FLAGS, *LINKER_FLAGS, *INTERPRETER_FLAGS, *WRAPPER_FLAGS))
+    assert "/" not in joined(SHIPPED)
 
 
 def test_no_flag_lets_the_machine_decide_what_comes_out() -> None:
@@ -56,6 +60,24 @@ def test_cc_compiles_for_the_target_and_passes_its_arguments_on_unharmed(tmp_pat
     called = arguments(tmp_path, script, "-c", "a file.c", '-DNAME="x y"', "$HOME", "")
     assert called[:4] == ["cc", "-target", "x86_64-linux-gnu.2.26", "-mcpu=x86_64_v2"]
     assert called[-5:] == ["-c", "a file.c", '-DNAME="x y"', "$HOME", ""]
+
+
+def test_cc_profiled_finds_the_profile_beside_its_own_folder_wherever_it_is_called(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    script = wrappers(make_target("3.13.15", "x86_64"), X86_64)["cc-profiled"]
+    called = arguments(tmp_path / "bin", script, "-c", "a file.c")
+    assert called[:4] == ["cc", "-target", "x86_64-linux-gnu.2.26", "-mcpu=x86_64_v2"]
+    (given,) = (word.removeprefix("-fprofile-use=") for word in called if word.startswith("-fprofile-use="))
+    assert Path(given).resolve() == tmp_path / "profile.profdata"
+    assert called[-2:] == ["-c", "a file.c"]
+
+
+def test_in_training_the_last_words_instrument_whatever_was_asked_for(tmp_path: Path) -> None:
+    script = wrappers(make_target("3.13.15", "x86_64"), X86_64, training=True)["cc-profiled"]
+    assert arguments(tmp_path, script, "-flto=thin", "-c", "a.c")[-5:] == [
+        *("-flto=thin", "-c", "a.c"),
+        *words(TRAINING_FLAGS),
+    ]
 
 
 def test_build_cc_compiles_for_the_machine_whatever_the_target_is(tmp_path: Path) -> None:

@@ -1,0 +1,83 @@
+"""The committed profile: what ran often when an instrumented interpreter was trained, and what never did.
+
+``profiles/train.py`` makes it, and beside it a note in TOML. The compiler reads it by the names of functions and a
+hash over each one's control flow. Where these no longer fit, because a source or the compiler moved on, a function is
+compiled as if nothing were known of it. The compiler says so; here it is counted.
+"""
+
+import lzma
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from builder.errors import BadPins, StaleProfile
+from builder.recipes import Recipe
+
+FOLDER = "profiles"
+RUNTIME = "profile-runtime.a"
+"""Where a room has, in training, the library that writes down what was counted."""
+TOLERATED = 0.02
+"""Share of a source's functions that need not fit."""
+TRAIN = "./nox -s train_profile"
+
+_UNFIT = re.compile(r"(?:\(hash mismatch\)|no profile data available for function) (\S+) Hash = ")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile and what its note says."""
+
+    path: Path
+    """An .xz file."""
+    functions: Mapping[str, int]
+    """Source → how many of its functions were compiled when the profile was trained."""
+
+    def unpack(self, destination: Path) -> None:
+        destination.write_bytes(lzma.decompress(self.path.read_bytes()))
+
+    def check(self, source: str, log: str) -> None:
+        """Counts in what the compilers printed the functions that do not fit; `StaleProfile` if they are too many."""
+        unfit = set(_UNFIT.findall(log))
+        if len(unfit) > TOLERATED * self.functions[source]:
+            raise StaleProfile(
+                f"The profile does not fit the functions of {source}.",
+                f"{len(unfit)} of {self.functions[source]} differ from those that it was trained with, and "
+                f"{TOLERATED:.0%} may; among them {', '.join(sorted(unfit)[:5])}.",
+                f"Train it anew: {TRAIN}.",
+            )
+
+
+def instrumented(recipe: Recipe) -> Recipe:
+    """A recipe whose programs, if it links any, can write down what they counted.
+
+    The interpreter keeps what nobody calls, from all libraries, and what that would call in turn may be missing: the
+    profile must know every function that a build compiles, so that one that it does not know is a new one.
+    """
+    everything = "--no-gc-sections,--whole-archive,--allow-multiple-definition,--unresolved-symbols=ignore-all,-z,lazy"
+    added = {
+        "LDFLAGS": f"-Wl,-u,__llvm_profile_runtime ../{RUNTIME}",
+        "LINKFORSHARED": f"-Wl,{everything}",
+    }
+    found = {name: f"{recipe.environment[name]} {flags}" for name, flags in added.items() if name in recipe.environment}
+    return replace(recipe, environment={**recipe.environment, **found})
+
+
+def name(series: str) -> str:
+    """Path from the repository's root."""
+    return f"{FOLDER}/cpython-{series}.profdata.xz"
+
+
+def note_of(path: Path) -> Path:
+    return path.with_name(path.name.replace(".profdata.xz", ".toml"))
+
+
+def read_profile(path: Path) -> Profile:
+    """A profile and its note; `BadPins` if that is not as it should be."""
+    note = note_of(path)
+    try:
+        said = tomllib.loads(note.read_text(encoding="utf-8"))
+        return Profile(path, said["functions"])
+    except (OSError, ValueError, KeyError) as error:
+        raise BadPins(f"{path.name} has no proper note.", f"{note}: {error}", f"Train it anew: {TRAIN}.") from error

@@ -1,0 +1,56 @@
+"""bench.size: from the linker's map and a manifest to a tree."""
+
+from collections import Counter
+from pathlib import Path
+
+from bench.size import lines, sizes, write_treemap
+
+MAP = """\
+             VMA              LMA     Size Align Out     In      Symbol
+          385000           385000      300    16 .text
+          385000           385000      100    16         Objects/python.lto.dictobject.o:(.text.dict_get)
+          385000           385000       f0     1                 dict_get
+          385100           385100       80    16         Modules/expat/python.lto.libexpat.a(xmltok.o at 3420).o:(.text)
+          385180           385180       40    16         ../deps/openssl/lib/libcrypto.a(libcrypto-lib-evp.o):(.text)
+          3851c0           3851c0       20     1         /somewhere/crt1.o:(.text)
+          3851e0           3851e0       20     1         <internal>:(.eh_frame)
+          386000           386000     1000    16 .bss
+          386000           386000     1000    16         Objects/dictobject.o:(.bss.keys)
+"""
+MANIFEST = {
+    "entries": [
+        {"path": "bin/python", "size": 10},
+        {"path": "bin/python3.13", "size": 0x300},
+        {"path": "lib/python3.13/json/decoder.pyc", "size": 4},
+    ]
+}
+
+
+def found() -> dict[tuple[str, ...], int]:
+    return dict(sizes(MANIFEST, MAP.splitlines()))
+
+
+def test_each_byte_of_the_layer_stands_under_its_source_and_module() -> None:
+    python = "bin/python3.13"
+    assert found() == {
+        ("bin", "python"): 10,
+        (python, "cpython", "Objects", "dictobject"): 0x100,
+        (python, "cpython", "libexpat.a", "xmltok"): 0x80,
+        (python, "openssl", "libcrypto.a", "libcrypto-lib-evp"): 0x40,
+        (python, "linker"): 0x300 - 0x1C0,
+        ("lib", "python3.13", "json", "decoder"): 4,
+    }
+
+
+def test_the_largest_stand_first_and_the_smallest_not_at_all() -> None:
+    shown = [line.split()[-1] for line in lines(found(), 0.05)]
+    assert shown[:5] == ["layer", "bin/python3.13", "cpython", "Objects", "dictobject"]
+    assert "json" not in shown
+    assert "json" in [line.split()[-1] for line in lines(found(), 0)]
+
+
+def test_the_picture_is_a_page_with_every_place(tmp_path: Path) -> None:
+    write_treemap(Counter(found()), tmp_path / "layer.html")
+    page = (tmp_path / "layer.html").read_text(encoding="utf-8")
+    assert "libcrypto-lib-evp" in page
+    assert "decoder" in page

@@ -1,0 +1,79 @@
+"""builder.profile: the committed profile, its note, and whether it still fits."""
+
+import lzma
+from pathlib import Path
+
+import pytest
+
+from builder.errors import BadPins, StaleProfile
+from builder.pins import load_pins
+from builder.plan import RECIPES
+from builder.profile import TOLERATED, Profile, instrumented, name, note_of, read_profile
+from builder.recipes import Recipe
+from builder.target import Target, this_machine
+
+from .stand_ins import ROOT
+
+SERIES = load_pins().default_python
+FITTING = "Compiling a.c\n1 warning generated.\nwarning: a.c: unused variable [-Wunused]\n"
+MISMATCH = (
+    "warning: a.c: function control flow change detected (hash mismatch) {} Hash = 94 up to 7 count discarded"
+    " [-Wbackend-plugin]\n"
+)
+MISSING = (
+    "warning: b.c: no profile data available for function {} Hash = 784 up to 0 count discarded [-Wbackend-plugin]\n"
+)
+
+
+def a_profile(functions: int) -> Profile:
+    return Profile(Path("any.profdata.xz"), {"zlib": functions})
+
+
+def unfit(count: int) -> str:
+    return FITTING + "".join((MISMATCH, MISSING)[number % 2].format(f"f{number}") for number in range(count))
+
+
+def test_a_profile_fits_a_log_without_complaints() -> None:
+    a_profile(0).check("zlib", FITTING)
+
+
+def test_a_small_share_of_functions_need_not_fit() -> None:
+    a_profile(1000).check("zlib", unfit(int(1000 * TOLERATED)))
+
+
+def test_more_are_an_error_that_counts_them_and_names_some() -> None:
+    with pytest.raises(StaleProfile, match=r"21 of 1000 differ .* among them f0, f1, f10"):
+        a_profile(1000).check("zlib", unfit(int(1000 * TOLERATED) + 1))
+
+
+def test_a_function_that_several_files_hold_counts_once() -> None:
+    a_profile(100).check("zlib", MISSING.format("inline_one") * 50)
+
+
+def test_the_committed_profile_can_be_unpacked_and_has_a_note_on_every_source_that_reads_it(tmp_path: Path) -> None:
+    profile = read_profile(ROOT / name(SERIES))
+    profile.unpack(tmp_path / "profile")
+    assert (tmp_path / "profile").read_bytes()[1:8] == b"lprofi\x81"  # LLVM's magic number, behind a byte 0xff
+    recipes = [make(Target("3.13.15", this_machine())) for make in RECIPES.values()]
+    assert set(profile.functions) == {recipe.source for recipe in recipes}
+    assert all(count > 10 for count in profile.functions.values())
+
+
+def test_a_profile_without_a_proper_note_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cpython-3.13.profdata.xz"
+    path.write_bytes(lzma.compress(b""))
+    with pytest.raises(BadPins, match=r"cpython-3\.13\.toml"):
+        read_profile(path)
+    note_of(path).write_text('sha256 = "0"\n', encoding="utf-8")
+    with pytest.raises(BadPins, match="functions"):
+        read_profile(path)
+
+
+def test_only_a_recipe_that_links_programs_gets_the_runtime() -> None:
+    library = Recipe("zlib", (("make",),))
+    program = Recipe("cpython", (("make",),), environment={"LDFLAGS": "-s", "CC": "cc"})
+    assert instrumented(library) == library
+    assert instrumented(program).environment == {
+        "LDFLAGS": "-s -Wl,-u,__llvm_profile_runtime ../profile-runtime.a",
+        "CC": "cc",
+    }
