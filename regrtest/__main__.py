@@ -1,0 +1,87 @@
+"""``python -m regrtest``: CPython's own tests, on the layer's interpreter, in a container.
+
+What does not apply is data, ``tests.toml``. It is checked in every run: a file that skips itself has to say what
+stands there, and a test that is left out is run in the end, alone, and has to fail as it is said there.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from builder.__main__ import cache_folder, report_errors
+from builder.console import Terminal
+from builder.errors import BuildError
+from regrtest.knowledge import Knowledge, LeftOut, load_knowledge
+from regrtest.outcome import Outcome, complaints, unproved
+from regrtest.place import Run, container
+
+IMAGE = "debian11"
+"""In which the list is checked."""
+
+RESOURCES = "-uall,-gui,-audio"
+"""regrtest's word for what tests may use: here is neither a screen nor a loudspeaker."""
+
+PATIENCE = "--timeout=1200"
+"""Seconds for one test; the slowest takes two minutes on an idle machine."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    known = load_knowledge()
+    parser = argparse.ArgumentParser(prog="regrtest", description=__doc__)
+    parser.add_argument("--image", default=IMAGE, metavar="NAME", help=f"another image (default: {IMAGE})")
+    parser.add_argument("--part", choices=known.parts, help="only the files of this part of tests.toml")
+    parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="N", help="files at once (all cores)")
+    options, further = parser.parse_known_args(arguments)
+    return report_errors(lambda terminal: _run(options, further, known, terminal))
+
+
+def _run(options: argparse.Namespace, further: Sequence[str], known: Knowledge, terminal: Terminal) -> None:
+    """``further`` are for regrtest: names of files, and its own options."""
+    cache = cache_folder()
+    files = known.parts[options.part] if options.part else ()
+    common = ("-m", "test", RESOURCES, PATIENCE, f"-j{options.j}")
+    log = cache / "logs" / f"regrtest-{options.image.replace('/', '_')}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with container(options.image, cache, terminal) as run:
+        ignored = [word for entry in known.left_out for name in entry.names for word in ("-i", name)]
+        code, text = _regrtest(run, (*common, "-w", "--fail-env-changed", *ignored, *further, *files), log, show=True)
+        outcome = Outcome.read(text)
+        wrong = list(complaints(known, outcome, whole=not (further or files)))
+        entries = tuple(entry for entry in known.left_out if entry.file in outcome.files)
+        if entries:
+            terminal.note("running what was left out, which has to fail")
+            wrong += _prove(run, common, entries, log.with_suffix(".left-out.log"))
+    if code:
+        wrong.insert(0, f"regrtest ended with exit code {code}")
+    print(f"\n{options.image}: {'; '.join(outcome.totals)}")
+    print(f"{sum(len(entry.tests) for entry in entries)} tests were left out. Log: {log}")
+    if wrong:
+        do = "See what changed; if it is to be so, say why in regrtest/tests.toml."
+        raise BuildError("CPython's tests are not as tests.toml has them.", "\n       ".join(wrong), do)
+
+
+def _prove(run: Run, common: tuple[str, ...], entries: tuple[LeftOut, ...], log: Path) -> list[str]:
+    chosen = [word for entry in entries for name in entry.names for word in ("-m", name)]
+    files = sorted({entry.file for entry in entries})
+    _, text = _regrtest(run, (*common, "-v", *chosen, *files), log, show=False)
+    return list(unproved(entries, text))
+
+
+def _regrtest(run: Run, arguments: tuple[str, ...], log: Path, *, show: bool) -> tuple[int, str]:
+    """Exit code and all that was said, which also is in a file."""
+    with log.open("wb") as file:
+
+        def take(piece: bytes) -> None:
+            file.write(piece)
+            if show:
+                sys.stdout.buffer.write(piece)
+                sys.stdout.flush()
+
+        code = run(arguments, take)
+    return code, log.read_text(encoding="utf-8", errors="replace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
