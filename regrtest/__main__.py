@@ -8,19 +8,19 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from typing import BinaryIO
 
 from builder.__main__ import cache_folder, report_errors
 from builder.console import Terminal
 from builder.errors import BuildError
-from regrtest.knowledge import Knowledge, LeftOut, load_knowledge
+from regrtest.knowledge import Knowledge, load_knowledge
 from regrtest.outcome import Outcome, complaints, unproved
 from regrtest.place import Run, container
 
 IMAGE = "debian11"
 """In which the list is checked."""
 
-RESOURCES = "-uall,-gui,-audio"
+RESOURCES = "-uall,tzdata,-gui,-audio"
 """regrtest's word for what tests may use: here is neither a screen nor a loudspeaker."""
 
 PATIENCE = "--timeout=1200"
@@ -42,45 +42,42 @@ def _run(options: argparse.Namespace, further: Sequence[str], known: Knowledge, 
     cache = cache_folder()
     files = known.parts[options.part] if options.part else ()
     common = ("-m", "test", RESOURCES, PATIENCE, f"-j{options.j}")
-    log = cache / "logs" / f"regrtest-{options.image.replace('/', '_')}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with container(options.image, cache, terminal) as run:
-        ignored = [word for entry in known.left_out for name in entry.names for word in ("-i", name)]
-        code, text = _regrtest(run, (*common, "-w", "--fail-env-changed", *ignored, *further, *files), log, show=True)
+    path = cache / "logs" / f"regrtest-{options.image.replace('/', '_')}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with container(options.image, cache, terminal) as run, path.open("wb") as log:
+        left_out = [word for entry in known.left_out for name in entry.names for word in ("-i", name)]
+        arguments = (*common, "-w", "--fail-env-changed", *left_out, *further, *files)
+        code, text = _regrtest(run, arguments, log, show=True)
         outcome = Outcome.read(text)
         wrong = list(complaints(known, outcome, whole=not (further or files)))
-        entries = tuple(entry for entry in known.left_out if entry.file in outcome.files)
-        if entries:
+        proved = [entry for entry in known.left_out if entry.file in outcome.files]
+        if proved:
             terminal.note("running what was left out, which has to fail")
-            wrong += _prove(run, common, entries, log.with_suffix(".left-out.log"))
+        for entry in proved:
+            chosen = [word for name in entry.names for word in ("-m", name)]
+            wrong += unproved(entry, _regrtest(run, (*common, "-v", *chosen, entry.file), log, show=False)[1])
     if code:
         wrong.insert(0, f"regrtest ended with exit code {code}")
     print(f"\n{options.image}: {'; '.join(outcome.totals)}")
-    print(f"{sum(len(entry.tests) for entry in entries)} tests were left out. Log: {log}")
+    print(f"{sum(len(entry.tests) for entry in proved)} tests were left out. Log: {path}")
     if wrong:
         do = "See what changed; if it is to be so, say why in regrtest/tests.toml."
         raise BuildError("CPython's tests are not as tests.toml has them.", "\n       ".join(wrong), do)
 
 
-def _prove(run: Run, common: tuple[str, ...], entries: tuple[LeftOut, ...], log: Path) -> list[str]:
-    chosen = [word for entry in entries for name in entry.names for word in ("-m", name)]
-    files = sorted({entry.file for entry in entries})
-    _, text = _regrtest(run, (*common, "-v", *chosen, *files), log, show=False)
-    return list(unproved(entries, text))
+def _regrtest(run: Run, arguments: tuple[str, ...], log: BinaryIO, *, show: bool) -> tuple[int, str]:
+    """Exit code and all that was said, which goes into the log."""
+    said: list[bytes] = []
 
+    def take(piece: bytes) -> None:
+        said.append(piece)
+        log.write(piece)
+        log.flush()
+        if show:
+            sys.stdout.buffer.write(piece)
+            sys.stdout.flush()
 
-def _regrtest(run: Run, arguments: tuple[str, ...], log: Path, *, show: bool) -> tuple[int, str]:
-    """Exit code and all that was said, which also is in a file."""
-    with log.open("wb") as file:
-
-        def take(piece: bytes) -> None:
-            file.write(piece)
-            if show:
-                sys.stdout.buffer.write(piece)
-                sys.stdout.flush()
-
-        code = run(arguments, take)
-    return code, log.read_text(encoding="utf-8", errors="replace")
+    return run(arguments, take), b"".join(said).decode(errors="replace")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,13 @@ ACCOUNTS = {
 }
 """On Lambda the user has a name, of a home that is not there."""
 
+SYSCONFIG = """\
+import importlib, sysconfig
+variables = importlib.import_module(sysconfig._get_sysconfigdata_name()).build_time_vars
+print("build_time_vars =", {**variables, "TEST_MODULES": "yes"})
+"""
+"""Prints sysconfig's data anew: by this variable tests know that their modules are there."""
+
 Run = Callable[[tuple[str, ...], Callable[[bytes], object]], int]
 """Runs the layer's interpreter with some arguments; what it prints is handed on as it comes; gives its exit code."""
 
@@ -66,6 +73,9 @@ def _lay_out(folder: Path, cache: Path, terminal: Terminal) -> Path:
         (library / path.relative_to(folder / "source" / "Lib")).with_suffix(".pyc").unlink(missing_ok=True)
     shutil.copytree(folder / "source" / "Lib", library, dirs_exist_ok=True)
     shutil.copytree(modules.compiled(TARGET, cache, terminal), library / modules.FOLDER, dirs_exist_ok=True)
+    (data,) = library.glob("_sysconfigdata_*.pyc")
+    data.with_suffix(".py").write_text(Layer(layer).run("-c", SYSCONFIG), encoding="utf-8")
+    data.unlink()
     # Nobody can write bytecode there later, and every test starts interpreters. Some files are wrong on purpose.
     command = (str(Layer(layer).python), "-m", "compileall", "-qq", "-j0", "-s", str(folder), "-p", "/", str(library))
     subprocess.run(command, check=False)
