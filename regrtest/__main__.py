@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import BinaryIO
 
 from builder.__main__ import cache_folder, report_errors
@@ -24,48 +25,54 @@ RESOURCES = "-uall,tzdata,-gui,-audio"
 """regrtest's word for what tests may use: here is neither a screen nor a loudspeaker."""
 
 PATIENCE = "--timeout=1200"
-"""Seconds for one test; the slowest takes two minutes on an idle machine."""
+"""Seconds for one file; the slowest took a minute, and two on a machine with four times as much to do as it could."""
+
+
+Regrtest = partial[tuple[int, str]]
+"""`_regrtest` in a container."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    known = load_knowledge()
+    return report_errors(lambda terminal: _run(arguments, terminal))
+
+
+def _run(arguments: Sequence[str] | None, terminal: Terminal) -> None:
+    known, cache = load_knowledge(), cache_folder()
     parser = argparse.ArgumentParser(prog="regrtest", description=__doc__)
     parser.add_argument("--image", default=IMAGE, metavar="NAME", help=f"another image (default: {IMAGE})")
     parser.add_argument("--part", choices=known.parts, help="only the files of this part of tests.toml")
     parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="N", help="files at once (all cores)")
     options, further = parser.parse_known_args(arguments)
-    return report_errors(lambda terminal: _run(options, further, known, terminal))
-
-
-def _run(options: argparse.Namespace, further: Sequence[str], known: Knowledge, terminal: Terminal) -> None:
-    """``further`` are for regrtest: names of files, and its own options."""
-    cache = cache_folder()
     files = known.parts[options.part] if options.part else ()
-    common = ("-m", "test", RESOURCES, PATIENCE, f"-j{options.j}")
     path = cache / "logs" / f"regrtest-{options.image.replace('/', '_')}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     with container(options.image, cache, terminal) as run, path.open("wb") as log:
-        left_out = [word for entry in known.left_out for name in entry.names for word in ("-i", name)]
-        arguments = (*common, "-w", "--fail-env-changed", *left_out, *further, *files)
-        code, text = _regrtest(run, arguments, log, show=True)
-        outcome = Outcome.read(text)
-        wrong = list(complaints(known, outcome, whole=not (further or files)))
-        proved = [entry for entry in known.left_out if entry.file in outcome.files]
-        if proved:
-            terminal.note("running what was left out, which has to fail")
-        for entry in proved:
-            chosen = [word for name in entry.names for word in ("-m", name)]
-            wrong += unproved(entry, _regrtest(run, (*common, "-v", *chosen, entry.file), log, show=False)[1])
-    if code:
-        wrong.insert(0, f"regrtest ended with exit code {code}")
-    print(f"\n{options.image}: {'; '.join(outcome.totals)}")
-    print(f"{sum(len(entry.tests) for entry in proved)} tests were left out. Log: {path}")
+        regrtest = partial(_regrtest, run, ("-m", "test", RESOURCES, PATIENCE, f"-j{options.j}"), log)
+        wrong = _test(known, regrtest, (*further, *files), terminal)
+    print(f"Log: {path}")
     if wrong:
         do = "See what changed; if it is to be so, say why in regrtest/tests.toml."
         raise BuildError("CPython's tests are not as tests.toml has them.", "\n       ".join(wrong), do)
 
 
-def _regrtest(run: Run, arguments: tuple[str, ...], log: BinaryIO, *, show: bool) -> tuple[int, str]:
+def _test(known: Knowledge, regrtest: Regrtest, chosen: tuple[str, ...], terminal: Terminal) -> list[str]:
+    """Runs what applies, then what does not, and gives what is wrong; ``chosen`` are files and regrtest's options."""
+    ignored = [word for entry in known.left_out for name in entry.names for word in ("-i", name)]
+    code, text = regrtest("-w", "--fail-env-changed", *ignored, *chosen, show=True)
+    outcome = Outcome.read(text)
+    wrong = [f"regrtest ended with exit code {code}"] if code else []
+    wrong += complaints(known, outcome, whole=not chosen)
+    proved = [entry for entry in known.left_out if entry.file in outcome.files]
+    if proved:
+        terminal.note("running what was left out, which has to fail")
+    for entry in proved:
+        names = [word for name in entry.names for word in ("-m", name)]
+        wrong += unproved(entry, regrtest("-v", *names, entry.file, show=False)[1])
+    print(f"\n{'; '.join(outcome.totals)}; left out: {sum(len(entry.tests) for entry in proved)}, wrong: {len(wrong)}")
+    return wrong
+
+
+def _regrtest(run: Run, command: tuple[str, ...], log: BinaryIO, *further: str, show: bool) -> tuple[int, str]:
     """Exit code and all that was said, which goes into the log."""
     said: list[bytes] = []
 
@@ -77,7 +84,7 @@ def _regrtest(run: Run, arguments: tuple[str, ...], log: BinaryIO, *, show: bool
             sys.stdout.buffer.write(piece)
             sys.stdout.flush()
 
-    return run(arguments, take), b"".join(said).decode(errors="replace")
+    return run((*command, *further), take), b"".join(said).decode(errors="replace")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ ACCOUNTS = {
     "etc/passwd": f"root:x:0:0:root:/root:/bin/sh\nsbx_user1051:x:{USER[0]}:{USER[1]}::{HOME}:/sbin/nologin\n",
     "etc/group": f"root:x:0:\nnobody:x:{USER[1]}:\n",
 }
-"""On Lambda the user has a name, of a home that is not there."""
+"""On Lambda the user has a name, and a home that is not there."""
 
 SYSCONFIG = """\
 import importlib, sysconfig
