@@ -90,6 +90,13 @@ def wheels(session: nox.Session) -> None:
 
 
 @nox.session
+def regrtest(session: nox.Session) -> None:
+    """Run CPython's own tests on the layer in Debian 11; `-- test_ssl -j N`, `--part ci`, `--image NAME`."""
+    install(session, "tests")
+    session.run("python", "-m", "regrtest", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and types."""
     install(session, "lint")
