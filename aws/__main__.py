@@ -24,10 +24,9 @@ from aws.upload import Package
 from builder import ROOT
 from builder.errors import BuildError, Interrupted
 from builder.pins import load_pins
-from builder.target import CPUS, make_target
+from builder.target import CPUS, RUNTIMES, make_target
 
 DIST = ROOT / "dist"
-RUNTIMES = ("provided.al2023", "provided.al2")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a layer's version; repeated for more (default: the recorded one)",
     )
     function.add_argument("--arch", choices=[cpu.lambda_name for cpu in CPUS], default="x86_64")
-    function.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0])
+    function.add_argument("--runtime", choices=RUNTIMES, default="provided.al2023")
     function.add_argument("--memory", type=int, metavar="MB", help="memory (default: as it is)")
     function.add_argument("--timeout", type=int, metavar="SECONDS", help="longest invocation (default: as it is)")
     function.add_argument(

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, get_args
@@ -18,12 +19,14 @@ from builder.deliver import deliver
 from builder.errors import BuildError, Interrupted
 from builder.images import DEFAULT_IMAGE
 from builder.pack import compressor_version
+from builder.packages.install import installer_version
+from builder.packages.requirements import read_requirements
 from builder.pins import load_pins
-from builder.plan import Step, epoch, make_plan, read_materials, release_date
+from builder.plan import Bake, Step, epoch, make_plan, read_materials, release_date
 from builder.provenance import vouch
 from builder.reproduce import VARIATIONS, reproduce
 from builder.store import Store
-from builder.target import make_target, this_machine
+from builder.target import RUNTIMES, Target, make_target, this_machine
 from builder.verify import rebuild, verify
 from builder.workshop.choice import Choice, open_workshop
 from builder.workshop.host import Host
@@ -57,7 +60,9 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
     """From pins to dist/."""
     pins = load_pins()
     target = make_target(pins.python(options.python or pins.default_python).version, options.arch)
-    steps = make_plan(pins, target, this_machine(), read_materials(), options.stdlib, {"deflate": compressor_version()})
+    tools = {"deflate": compressor_version()}
+    bake = _bake(options.packages, target, options.runtime) if options.packages else None
+    steps = make_plan(pins, target, this_machine(), read_materials(), options.stdlib, tools, bake)
     cache = cache_folder()
     store = Store(cache)
     if options.plan:
@@ -70,6 +75,12 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
     papers = vouch(result, release_date(pins, target))
     for path in deliver(result, options.output, store.lock("deliver"), papers):
         print(path)
+
+
+def _bake(file: Path, target: Target, runtime: str) -> Bake:
+    """What a lock file asks for, for the oldest runtime that the layer is to be for."""
+    target = replace(target, glibc=RUNTIMES[runtime])
+    return Bake(target, read_requirements(file, target), installer_version())
 
 
 def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
@@ -112,6 +123,15 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--python", metavar="X.Y", help="CPython series (default: the newest pinned)")
     build.add_argument("--arch", default="x86_64", help="Lambda's name of the architecture (default: x86_64)")
     build.add_argument("--stdlib", choices=("lean", "full"), default="lean", help="full: with the .py sources")
+    build.add_argument(
+        "--packages", type=Path, metavar="FILE", help="requirements with hashes, to be baked in as wheels"
+    )
+    build.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        default="provided.al2",
+        help="oldest runtime for the packages (default: %(default)s)",
+    )
     build.add_argument("--plan", action="store_true", help="print the steps and why each has to run; build nothing")
     build.add_argument(
         "--jobs", type=_count, default=os.cpu_count() or 1, help="processes at once (default: all cores)"

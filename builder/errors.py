@@ -111,6 +111,36 @@ class ContainerFailed(BuildError):
     exit_code = 23
 
 
+class NotLocked(BuildError):
+    """A requirements file leaves open which bytes its packages are."""
+
+    exit_code = 24
+
+
+class NoWheel(BuildError):
+    """A package has no wheel that the target can use."""
+
+    exit_code = 25
+
+
+class NotLoadable(BuildError):
+    """A wheel's compiled code is for another machine, or for a newer glibc."""
+
+    exit_code = 26
+
+
+class FilesCollide(BuildError):
+    """Two packages, or a package and the layer, have different files at one place."""
+
+    exit_code = 27
+
+
+class LayerTooLarge(BuildError):
+    """With its packages, a layer is larger than Lambda unzips."""
+
+    exit_code = 28
+
+
 class NotAsClaimed(BuildError):
     """A zip is not what its manifest says, or there is no manifest that speaks of it."""
 
