@@ -137,6 +137,13 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session
+def invoke(session: nox.Session) -> None:
+    """Run a function on the built layer under AWS's emulator: `-- --source DIR --handler mod.fn --event FILE|-`."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "invoke", *session.posargs)
+
+
+@nox.session
 def publish_layer(session: nox.Session) -> None:
     """Publish the layer, once for each region: `-- --name NAME --region R1,R2 [--public] [--dry-run]`."""
     install(session, "publish")

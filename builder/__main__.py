@@ -1,10 +1,12 @@
 """The command line: parses, calls, and renders errors. The only place that ends the process."""
 
 import argparse
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -16,8 +18,9 @@ from builder import CACHE_VARIABLE, DISTRIBUTION, ROOT
 from builder.build import Site, carry_out
 from builder.console import Terminal
 from builder.deliver import deliver
-from builder.errors import BuildError, Interrupted
+from builder.errors import BuildError, FunctionFailed, Interrupted, NoFunction
 from builder.images import DEFAULT_IMAGE
+from builder.invoke.call import Call, Where, changes, check, invoke, summary
 from builder.pack import compressor_version
 from builder.packages.install import installer_version
 from builder.packages.requirements import read_requirements
@@ -102,6 +105,50 @@ def verify_zip(options: argparse.Namespace, terminal: Terminal) -> None:
     print(f"{options.zip}: OK")
 
 
+def invoke_function(options: argparse.Namespace, terminal: Terminal) -> None:
+    """A function on the layer, once, or again for each change of it; prints what it gives."""
+    event = _read_event(options.event)
+    pins, machine = load_pins(), this_machine()
+    name = Target(pins.python(pins.default_python).version, machine).name
+    call = Call(
+        zip=options.zip or ROOT / "dist" / f"{name}.zip",
+        source=options.source.absolute(),
+        handler=options.handler,
+        event=event,
+        environment=dict(options.env),
+        timeout=options.timeout,
+        memory=options.memory,
+        port=options.port,
+    )
+
+    def once() -> None:
+        where = Where(_choice(options, "auto"), options.image or DEFAULT_IMAGE, cache_folder(), machine.lambda_name)
+        outcome = invoke(call, where, terminal)
+        print(outcome.body, flush=True)
+        terminal.note(summary(outcome, call))
+        check(outcome, call)
+
+    if not options.watch:
+        once()
+        return
+    with suppress(KeyboardInterrupt):
+        for _ in changes(call.source):
+            try:
+                once()
+            except FunctionFailed as error:
+                print(f"error: {error}", file=sys.stderr)
+            terminal.note(f"watching {options.source}; Ctrl-C ends it")
+
+
+def _read_event(path: str) -> bytes:
+    try:
+        event = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        json.loads(event)
+    except (OSError, ValueError) as error:
+        raise NoFunction(f"There is no event in {path}.", f"{error}.", "Pass a file with JSON as --event.") from error
+    return event
+
+
 def _print_plan(steps: tuple[Step, ...], store: Store) -> None:
     for step in steps:
         reasons = store.reasons(step)
@@ -157,7 +204,28 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--manifest", type=Path, help="the manifest (default: the one in dist/ that speaks of the zip)")
     check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
     check.set_defaults(command=verify_zip)
+
+    function = commands.add_parser("invoke", help="run a function on the layer, under AWS's emulator")
+    function.add_argument("--source", required=True, type=Path, metavar="DIR", help="folder of its files")
+    function.add_argument("--handler", required=True, metavar="MODULE.FUNCTION")
+    function.add_argument("--event", required=True, metavar="FILE", help="JSON; - for standard input")
+    function.add_argument("--zip", type=Path, help="the layer (default: the one in dist/ without packages)")
+    function.add_argument("--env", action="append", default=[], type=variable, metavar="NAME=VALUE", help="a variable")
+    function.add_argument("--timeout", type=_count, default=3, metavar="SECONDS", help="(default: %(default)s)")
+    function.add_argument("--memory", type=_count, default=128, metavar="MB", help="(default: %(default)s)")
+    function.add_argument("--port", type=int, default=0, help="where the emulator listens (default: anywhere free)")
+    function.add_argument("--watch", action="store_true", help="again for each change in the folder")
+    _add_workshop(function, "auto, or container if there is an --image")
+    function.set_defaults(command=invoke_function)
     return parser
+
+
+def variable(text: str) -> tuple[str, str]:
+    """``NAME=VALUE`` in two."""
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
 
 
 def _add_workshop(parser: argparse.ArgumentParser, default: str) -> None:

@@ -147,6 +147,24 @@ class NotAsClaimed(BuildError):
     exit_code = 30
 
 
+class NoFunction(BuildError):
+    """There is no function or no layer where it was said to be, or no event."""
+
+    exit_code = 31
+
+
+class PortInUse(BuildError):
+    """Something else listens where the emulator should."""
+
+    exit_code = 32
+
+
+class FunctionFailed(BuildError):
+    """A function that was invoked ended with an error, or would on Lambda."""
+
+    exit_code = 33
+
+
 class Interrupted(BuildError):
     """Ctrl-C, or a request to terminate."""
 

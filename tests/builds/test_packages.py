@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from elftools.elf.elffile import ELFFile
 
+from builder.invoke.call import unzip
 from builder.packages.abi import check_loadable
 from builder.packages.install import install_wheels
 from builder.packages.requirements import read_requirements
@@ -18,7 +19,7 @@ from builder.packages.wheels import download_wheels
 from builder.store import Store
 from builder.target import CPUS
 from tests.builds.yard import Yard, planned
-from tests.product import ROOT, TARGET, Layer, unzip
+from tests.product import ROOT, TARGET, Layer
 from tests.unit.packs import open_index
 from tests.unit.stand_ins import RecordingReport
 
