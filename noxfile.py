@@ -10,8 +10,8 @@ nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"  # it has pip, by which wheels are fetched
 
-FOR_THE_LAYER = ("conformance", "inside", "libraries", "popular", "wheels")
-"""Requirements of the layer's own Python, not of the tools'."""
+FOR_THE_LAYER = ("conformance", "inside", "libraries", "popular", "requirements", "wheels")
+"""Requirements of the layer's own Python, not of the tools'; the one without a name of its own is of an example."""
 
 
 def install(session: nox.Session, name: str) -> None:
@@ -80,6 +80,13 @@ def wheels(session: nox.Session) -> None:
     """Import the most downloaded compiled packages in Debian 11, and write docs/wheels.md; `-- NAME...` for some."""
     install(session, "tests")
     session.run("python", "-m", "popular", *session.posargs)
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run, lint and synthesise what is in examples/; the CDK needs Node.js."""
+    install(session, "examples")
+    session.run("python", "-m", "pytest", *(session.posargs or ["tests/examples"]))
 
 
 @nox.session
@@ -159,9 +166,9 @@ def deploy_function(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Write requirements/*.txt anew from requirements/*.in, with hashes, each for the Python that it is for."""
+    """Write requirements/*.txt and the examples' anew from *.in, with hashes, each for the Python that it is for."""
     install(session, "lock")
-    for source in sorted(Path("requirements").glob("*.in")):
+    for source in (*sorted(Path("requirements").glob("*.in")), *Path("examples").glob("*/requirements.in")):
         python = "3.13" if source.stem in FOR_THE_LAYER else "3.11"
         locked = str(source.with_suffix(".txt"))
         command = (
