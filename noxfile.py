@@ -144,6 +144,13 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session
+def download(session: nox.Session) -> None:
+    """Bring released zips into dist/, if its manifests vouch for them: `-- --from URL|DIR [--name NAME]`."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "download", *session.posargs)
+
+
+@nox.session
 def invoke(session: nox.Session) -> None:
     """Run a function on the built layer under AWS's emulator: `-- --source DIR --handler mod.fn --event FILE|-`."""
     install(session, "build")

@@ -18,6 +18,7 @@ from builder import CACHE_VARIABLE, DISTRIBUTION, ROOT
 from builder.build import Site, carry_out
 from builder.console import Terminal
 from builder.deliver import deliver
+from builder.download import download
 from builder.errors import BuildError, FunctionFailed, Interrupted, NoFunction
 from builder.images import DEFAULT_IMAGE
 from builder.invoke.call import Call, Where, changes, check, invoke, summary
@@ -103,6 +104,12 @@ def verify_zip(options: argparse.Namespace, terminal: Terminal) -> None:
     if options.rebuild:
         rebuild(options.zip, claim, cache_folder() / "downloads", terminal)
     print(f"{options.zip}: OK")
+
+
+def download_zips(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Released zips into dist/, as its manifests have them."""
+    for path in download(options.origin, options.name, options.output, cache_folder(), terminal):
+        print(path)
 
 
 def invoke_function(options: argparse.Namespace, terminal: Terminal) -> None:
@@ -204,6 +211,12 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--manifest", type=Path, help="the manifest (default: the one in dist/ that speaks of the zip)")
     check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
     check.set_defaults(command=verify_zip)
+
+    get = commands.add_parser("download", help="bring released zips into dist/, if its manifests vouch for them")
+    get.add_argument("--from", dest="origin", required=True, metavar="URL|DIR", help="what has them, by their names")
+    get.add_argument("--name", action="append", default=[], help="cpython-3.13.15-x86_64 (default: all of dist/)")
+    get.add_argument("--output", type=Path, default=ROOT / "dist", help="folder of the manifests (default: dist/)")
+    get.set_defaults(command=download_zips)
 
     function = commands.add_parser("invoke", help="run a function on the layer, under AWS's emulator")
     function.add_argument("--source", required=True, type=Path, metavar="DIR", help="folder of its files")

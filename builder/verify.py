@@ -48,6 +48,8 @@ class Claim:
     architecture: str
     file: str
     sha256: str
+    size: int
+    """Bytes."""
     entries: Mapping[str, EntryClaim]
     """By path, in the zip's order."""
     runtime: str
@@ -154,6 +156,7 @@ def read_claim(file: Path) -> Claim:
             target["architecture"],
             described["file"],
             described["sha256"],
+            described["size"],
             entries,
             target["compatible_runtimes"][-1],
             tuple(lock(data["packages"])),
