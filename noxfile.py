@@ -91,12 +91,13 @@ def examples(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and types."""
+    """Check style, types and workflows."""
     install(session, "lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
     session.run("mypy", "--python-version=3.13", "runtime/python/layer_runtime")
+    session.run("zizmor", "--offline", "--quiet", "--persona=auditor", ".github")
 
 
 @nox.session
@@ -104,6 +105,14 @@ def reproduce(session: nox.Session) -> None:
     """Build twice from nothing, the second time under other circumstances, and compare the bytes."""
     install(session, "build")
     session.run("python", "-m", "builder", "reproduce", *session.posargs)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build each architecture twice from nothing, compare, put the result into dist/, and test it."""
+    install(session, "tests")
+    session.run("python", "-m", "builder", "release", *session.posargs)
+    session.run("python", "-m", "pytest")
 
 
 def test_inside(session: nox.Session, *arguments: str) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, get_args
@@ -17,7 +18,7 @@ import platformdirs
 from builder import CACHE_VARIABLE, DISTRIBUTION, ROOT
 from builder.build import Site, carry_out
 from builder.console import Terminal
-from builder.deliver import deliver
+from builder.deliver import SUMS, deliver
 from builder.download import download
 from builder.errors import BuildError, FunctionFailed, Interrupted, NoFunction
 from builder.images import DEFAULT_IMAGE
@@ -30,7 +31,7 @@ from builder.plan import Bake, Step, epoch, make_plan, read_materials, release_d
 from builder.provenance import vouch
 from builder.reproduce import VARIATIONS, reproduce
 from builder.store import Store
-from builder.target import RUNTIMES, Target, make_target, this_machine
+from builder.target import BUILDABLE, RUNTIMES, Target, make_target, this_machine
 from builder.verify import rebuild, verify
 from builder.workshop.choice import Choice, open_workshop
 from builder.workshop.host import Host
@@ -91,6 +92,17 @@ def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
     """Two builds that must agree."""
     choice = _choice(options, "auto")
     reproduce(tuple(options.without), choice, options.image or DEFAULT_IMAGE, cache_folder(), terminal)
+
+
+def release(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Every architecture, built twice from nothing, into dist/ if the two agree."""
+    lock = Store(cache_folder()).lock("deliver")
+    image = options.image or DEFAULT_IMAGE
+    for arch in BUILDABLE:
+        keep = partial(deliver, folder=options.output, lock=lock)
+        chosen = (tuple(options.without), _choice(options, "auto"), image, cache_folder(), terminal)
+        reproduce(*chosen, (f"--arch={arch}",), keep)
+    print(f"To be tracked: git add --force {options.output}/*.json {options.output}/{SUMS}")
 
 
 def _choice(options: argparse.Namespace, default: Choice) -> Choice:
@@ -195,16 +207,12 @@ def _parser() -> argparse.ArgumentParser:
     build.set_defaults(command=build_layer)
 
     again = commands.add_parser("reproduce", help="build twice, the second time under other circumstances, and compare")
-    again.add_argument(
-        "--without",
-        action="append",
-        default=[],
-        metavar="WHAT",
-        choices=[variation.name for variation in VARIATIONS],
-        help="leave out a variation: %(choices)s",
-    )
-    _add_workshop(again, "auto, or container if there is an --image")
     again.set_defaults(command=build_again)
+    both = commands.add_parser("release", help="the same for every architecture, and the result into dist/")
+    both.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
+    both.set_defaults(command=release)
+    for twice in (again, both):
+        _add_variations(twice)
 
     check = commands.add_parser("verify", help="check a zip, from wherever it is, against its manifest")
     check.add_argument("zip", type=Path)
@@ -231,6 +239,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_workshop(function, "auto, or container if there is an --image")
     function.set_defaults(command=invoke_function)
     return parser
+
+
+def _add_variations(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        choices=[variation.name for variation in VARIATIONS],
+        help="leave out a variation: %(choices)s",
+    )
+    _add_workshop(parser, "auto, or container if there is an --image")
 
 
 def variable(text: str) -> tuple[str, str]:
