@@ -22,7 +22,7 @@ from aws.publish import Order, Outcome, publish
 from aws.record import Record
 from aws.upload import Package
 from builder import ROOT
-from builder.__main__ import variable
+from builder.arguments import variable
 from builder.errors import BuildError, Interrupted
 from builder.pins import load_pins
 from builder.target import CPUS, RUNTIMES, make_target

@@ -16,6 +16,7 @@ from typing import NoReturn, get_args
 import platformdirs
 
 from builder import CACHE_VARIABLE, DISTRIBUTION, ROOT
+from builder.arguments import count, variable
 from builder.build import Site, carry_out
 from builder.console import Terminal
 from builder.deliver import SUMS, deliver
@@ -199,9 +200,7 @@ def _parser() -> argparse.ArgumentParser:
         help="oldest runtime for the packages (default: %(default)s)",
     )
     build.add_argument("--plan", action="store_true", help="print the steps and why each has to run; build nothing")
-    build.add_argument(
-        "--jobs", type=_count, default=os.cpu_count() or 1, help="processes at once (default: all cores)"
-    )
+    build.add_argument("--jobs", type=count, default=os.cpu_count() or 1, help="processes at once (default: all cores)")
     build.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
     _add_workshop(build, "host, or container if there is an --image")
     build.set_defaults(command=build_layer)
@@ -232,8 +231,8 @@ def _parser() -> argparse.ArgumentParser:
     function.add_argument("--event", required=True, metavar="FILE", help="JSON; - for standard input")
     function.add_argument("--zip", type=Path, help="the layer (default: the one in dist/ without packages)")
     function.add_argument("--env", action="append", default=[], type=variable, metavar="NAME=VALUE", help="a variable")
-    function.add_argument("--timeout", type=_count, default=3, metavar="SECONDS", help="(default: %(default)s)")
-    function.add_argument("--memory", type=_count, default=128, metavar="MB", help="(default: %(default)s)")
+    function.add_argument("--timeout", type=count, default=3, metavar="SECONDS", help="(default: %(default)s)")
+    function.add_argument("--memory", type=count, default=128, metavar="MB", help="(default: %(default)s)")
     function.add_argument("--port", type=int, default=0, help="where the emulator listens (default: anywhere free)")
     function.add_argument("--watch", action="store_true", help="again for each change in the folder")
     _add_workshop(function, "auto, or container if there is an --image")
@@ -253,14 +252,6 @@ def _add_variations(parser: argparse.ArgumentParser) -> None:
     _add_workshop(parser, "auto, or container if there is an --image")
 
 
-def variable(text: str) -> tuple[str, str]:
-    """``NAME=VALUE`` in two."""
-    name, sign, value = text.partition("=")
-    if not (name and sign):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    return name, value
-
-
 def _add_workshop(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--workshop",
@@ -270,12 +261,6 @@ def _add_workshop(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--image", metavar="NAME", help=f"one of docker/images.toml, or of the engine's (default: {DEFAULT_IMAGE})"
     )
-
-
-def _count(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
 
 
 def _complain(terminal: Terminal, error: BuildError) -> int:

@@ -130,7 +130,7 @@ class NotLoadable(BuildError):
 
 
 class FilesCollide(BuildError):
-    """Two packages, or a package and the layer, have different files at one place."""
+    """Two packages have different files at one place."""
 
     exit_code = 27
 
