@@ -10,8 +10,8 @@ nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"  # it has pip, by which wheels are fetched
 
-FOR_THE_LAYER = ("conformance", "inside", "libraries", "popular", "pyperformance", "wheels")
-"""Requirements of the layer's own Python, not of the tools'."""
+FOR_THE_LAYER = ("conformance", "inside", "libraries", "popular", "pyperformance", "requirements", "wheels")
+"""Requirements of the layer's own Python, not of the tools'; the one without a name of its own is of an example."""
 
 
 def install(session: nox.Session, name: str) -> None:
@@ -97,13 +97,21 @@ def regrtest(session: nox.Session) -> None:
 
 
 @nox.session
+def examples(session: nox.Session) -> None:
+    """Run, lint and synthesise what is in examples/; the CDK needs Node.js."""
+    install(session, "examples")
+    session.run("python", "-m", "pytest", *(session.posargs or ["tests/examples"]))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and types."""
+    """Check style, types and workflows."""
     install(session, "lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
     session.run("mypy", "--python-version=3.13", "runtime/python/layer_runtime")
+    session.run("zizmor", "--offline", "--quiet", "--persona=auditor", ".github")
 
 
 @nox.session
@@ -111,6 +119,14 @@ def reproduce(session: nox.Session) -> None:
     """Build twice from nothing, the second time under other circumstances, and compare the bytes."""
     install(session, "build")
     session.run("python", "-m", "builder", "reproduce", *session.posargs)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build each architecture twice from nothing, compare, put the result into dist/, and test it."""
+    install(session, "tests")
+    session.run("python", "-m", "builder", "release", *session.posargs)
+    session.run("python", "-m", "pytest")
 
 
 def test_inside(session: nox.Session, *arguments: str) -> None:
@@ -151,6 +167,20 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session
+def download(session: nox.Session) -> None:
+    """Bring released zips into dist/, if its manifests vouch for them: `-- --from URL|DIR [--name NAME]`."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "download", *session.posargs)
+
+
+@nox.session
+def invoke(session: nox.Session) -> None:
+    """Run a function on the built layer under AWS's emulator: `-- --source DIR --handler mod.fn --event FILE|-`."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "invoke", *session.posargs)
+
+
+@nox.session
 def publish_layer(session: nox.Session) -> None:
     """Publish the layer, once for each region: `-- --name NAME --region R1,R2 [--public] [--dry-run]`."""
     install(session, "publish")
@@ -166,9 +196,9 @@ def deploy_function(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Write requirements/*.txt anew from requirements/*.in, with hashes, each for the Python that it is for."""
+    """Write requirements/*.txt and the examples' anew from *.in, with hashes, each for the Python that it is for."""
     install(session, "lock")
-    for source in sorted(Path("requirements").glob("*.in")):
+    for source in (*sorted(Path("requirements").glob("*.in")), *Path("examples").glob("*/requirements.in")):
         python = "3.13" if source.stem in FOR_THE_LAYER else "3.11"
         locked = str(source.with_suffix(".txt"))
         command = (

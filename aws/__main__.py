@@ -22,12 +22,12 @@ from aws.publish import Order, Outcome, publish
 from aws.record import Record
 from aws.upload import Package
 from builder import ROOT
+from builder.arguments import variable
 from builder.errors import BuildError, Interrupted
 from builder.pins import load_pins
-from builder.target import CPUS, make_target
+from builder.target import CPUS, RUNTIMES, make_target
 
 DIST = ROOT / "dist"
-RUNTIMES = ("provided.al2023", "provided.al2")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,11 +137,11 @@ def _parser() -> argparse.ArgumentParser:
         help="a layer's version; repeated for more (default: the recorded one)",
     )
     function.add_argument("--arch", choices=[cpu.lambda_name for cpu in CPUS], default="x86_64")
-    function.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0])
+    function.add_argument("--runtime", choices=RUNTIMES, default="provided.al2023")
     function.add_argument("--memory", type=int, metavar="MB", help="memory (default: as it is)")
     function.add_argument("--timeout", type=int, metavar="SECONDS", help="longest invocation (default: as it is)")
     function.add_argument(
-        "--env", action="append", type=_variable, metavar="NAME=VALUE", help="all variables (default: as they are)"
+        "--env", action="append", type=variable, metavar="NAME=VALUE", help="all variables (default: as they are)"
     )
     function.add_argument("--package", type=Path, metavar="ZIP", help="keep the zip here (default: in dist/)")
     function.set_defaults(command=deploy_function)
@@ -164,13 +164,6 @@ def _default_python() -> str:
 
 def _default_zip() -> Path:
     return DIST / f"{make_target(_default_python(), 'x86_64').name}.zip"
-
-
-def _variable(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not (name and sign):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    return name, value
 
 
 def _complain(error: BuildError) -> int:

@@ -85,6 +85,11 @@ def _product(path: Path, manifest: dict[str, Any]) -> Product:
 
 def _licence(manifest: dict[str, Any]) -> str:
     """One expression for all that ships; Lambda takes a limited length, and a URL or a text as well."""
-    licences = dict.fromkeys(source["licence"] for source in manifest["sources"])
+    sources = (*manifest["sources"], *manifest["packages"])
+    licences = dict.fromkeys(source["licence"] for source in sources if source["licence"])
     expression = " AND ".join(f"({licence})" if " " in licence else licence for licence in licences)
-    return expression if len(expression) <= LONGEST_LICENCE else "See share/licenses/ in the layer."
+    return (
+        expression
+        if len(expression) <= LONGEST_LICENCE
+        else "See share/licenses/ in the layer, and the metadata of its packages."
+    )

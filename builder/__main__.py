@@ -1,10 +1,14 @@
 """The command line: parses, calls, and renders errors. The only place that ends the process."""
 
 import argparse
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, get_args
@@ -12,18 +16,23 @@ from typing import NoReturn, get_args
 import platformdirs
 
 from builder import CACHE_VARIABLE, DISTRIBUTION, ROOT
+from builder.arguments import count, variable
 from builder.build import Site, carry_out
 from builder.console import Terminal
-from builder.deliver import deliver
-from builder.errors import BuildError, Interrupted
+from builder.deliver import SUMS, deliver
+from builder.download import download
+from builder.errors import BuildError, FunctionFailed, Interrupted, NoFunction
 from builder.images import DEFAULT_IMAGE
+from builder.invoke.call import Call, Where, changes, check, invoke, summary
 from builder.pack import compressor_version
+from builder.packages.install import installer_version
+from builder.packages.requirements import read_requirements
 from builder.pins import load_pins
-from builder.plan import Step, epoch, make_plan, read_materials, release_date
+from builder.plan import Bake, Step, epoch, make_plan, read_materials, release_date
 from builder.provenance import vouch
 from builder.reproduce import VARIATIONS, reproduce
 from builder.store import Store
-from builder.target import make_target, this_machine
+from builder.target import BUILDABLE, RUNTIMES, Target, make_target, this_machine
 from builder.verify import rebuild, verify
 from builder.workshop.choice import Choice, open_workshop
 from builder.workshop.host import Host
@@ -57,7 +66,9 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
     """From pins to dist/."""
     pins = load_pins()
     target = make_target(pins.python(options.python or pins.default_python).version, options.arch)
-    steps = make_plan(pins, target, this_machine(), read_materials(), options.stdlib, {"deflate": compressor_version()})
+    tools = {"deflate": compressor_version()}
+    bake = _bake(options.packages, target, options.runtime) if options.packages else None
+    steps = make_plan(pins, target, this_machine(), read_materials(), options.stdlib, tools, bake)
     cache = cache_folder()
     store = Store(cache)
     if options.plan:
@@ -72,11 +83,28 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
         print(path)
 
 
+def _bake(file: Path, target: Target, runtime: str) -> Bake:
+    """What a lock file asks for, for the oldest runtime that the layer is to be for."""
+    target = replace(target, glibc=RUNTIMES[runtime])
+    return Bake(target, read_requirements(file, target), installer_version())
+
+
 def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
     """Two builds that must agree."""
     choice = _choice(options, "auto")
     image = options.image or DEFAULT_IMAGE
-    reproduce(tuple(options.without), choice, image, cache_folder(), terminal, options.first)
+    reproduce(tuple(options.without), choice, image, cache_folder(), terminal, built=options.first)
+
+
+def release(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Every architecture, built twice from nothing, into dist/ if the two agree."""
+    lock = Store(cache_folder()).lock("deliver")
+    image = options.image or DEFAULT_IMAGE
+    for arch in BUILDABLE:
+        keep = partial(deliver, folder=options.output, lock=lock)
+        chosen = (tuple(options.without), _choice(options, "auto"), image, cache_folder(), terminal)
+        reproduce(*chosen, (f"--arch={arch}",), keep)
+    print(f"To be tracked: git add --force {options.output}/*.json {options.output}/{SUMS}")
 
 
 def _choice(options: argparse.Namespace, default: Choice) -> Choice:
@@ -90,6 +118,56 @@ def verify_zip(options: argparse.Namespace, terminal: Terminal) -> None:
     if options.rebuild:
         rebuild(options.zip, claim, cache_folder() / "downloads", terminal)
     print(f"{options.zip}: OK")
+
+
+def download_zips(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Released zips into dist/, as its manifests have them."""
+    for path in download(options.origin, options.name, options.output, cache_folder(), terminal):
+        print(path)
+
+
+def invoke_function(options: argparse.Namespace, terminal: Terminal) -> None:
+    """A function on the layer, once, or again for each change of it; prints what it gives."""
+    event = _read_event(options.event)
+    pins, machine = load_pins(), this_machine()
+    name = Target(pins.python(pins.default_python).version, machine).name
+    call = Call(
+        zip=options.zip or ROOT / "dist" / f"{name}.zip",
+        source=options.source.absolute(),
+        handler=options.handler,
+        event=event,
+        environment=dict(options.env),
+        timeout=options.timeout,
+        memory=options.memory,
+        port=options.port,
+    )
+
+    def once() -> None:
+        where = Where(_choice(options, "auto"), options.image or DEFAULT_IMAGE, cache_folder(), machine.lambda_name)
+        outcome = invoke(call, where, terminal)
+        print(outcome.body, flush=True)
+        terminal.note(summary(outcome, call))
+        check(outcome, call)
+
+    if not options.watch:
+        once()
+        return
+    with suppress(KeyboardInterrupt):
+        for _ in changes(call.source):
+            try:
+                once()
+            except FunctionFailed as error:
+                print(f"error: {error}", file=sys.stderr)
+            terminal.note(f"watching {options.source}; Ctrl-C ends it")
+
+
+def _read_event(path: str) -> bytes:
+    try:
+        event = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        json.loads(event)
+    except (OSError, ValueError) as error:
+        raise NoFunction(f"There is no event in {path}.", f"{error}.", "Pass a file with JSON as --event.") from error
+    return event
 
 
 def _print_plan(steps: tuple[Step, ...], store: Store) -> None:
@@ -113,16 +191,59 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--python", metavar="X.Y", help="CPython series (default: the newest pinned)")
     build.add_argument("--arch", default="x86_64", help="Lambda's name of the architecture (default: x86_64)")
     build.add_argument("--stdlib", choices=("lean", "full"), default="lean", help="full: with the .py sources")
-    build.add_argument("--plan", action="store_true", help="print the steps and why each has to run; build nothing")
     build.add_argument(
-        "--jobs", type=_count, default=os.cpu_count() or 1, help="processes at once (default: all cores)"
+        "--packages", type=Path, metavar="FILE", help="requirements with hashes, to be baked in as wheels"
     )
+    build.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        default="provided.al2",
+        help="oldest runtime for the packages (default: %(default)s)",
+    )
+    build.add_argument("--plan", action="store_true", help="print the steps and why each has to run; build nothing")
+    build.add_argument("--jobs", type=count, default=os.cpu_count() or 1, help="processes at once (default: all cores)")
     build.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
     _add_workshop(build, "host, or container if there is an --image")
     build.set_defaults(command=build_layer)
 
     again = commands.add_parser("reproduce", help="build twice, the second time under other circumstances, and compare")
-    again.add_argument(
+    again.add_argument("--first", type=Path, metavar="DIR", help="take what is in this folder for the first build")
+    again.set_defaults(command=build_again)
+    both = commands.add_parser("release", help="the same for every architecture, and the result into dist/")
+    both.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
+    both.set_defaults(command=release)
+    for twice in (again, both):
+        _add_variations(twice)
+
+    check = commands.add_parser("verify", help="check a zip, from wherever it is, against its manifest")
+    check.add_argument("zip", type=Path)
+    check.add_argument("--manifest", type=Path, help="the manifest (default: the one in dist/ that speaks of the zip)")
+    check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
+    check.set_defaults(command=verify_zip)
+
+    get = commands.add_parser("download", help="bring released zips into dist/, if its manifests vouch for them")
+    get.add_argument("--from", dest="origin", required=True, metavar="URL|DIR", help="what has them, by their names")
+    get.add_argument("--name", action="append", default=[], help="cpython-3.13.15-x86_64 (default: all of dist/)")
+    get.add_argument("--output", type=Path, default=ROOT / "dist", help="folder of the manifests (default: dist/)")
+    get.set_defaults(command=download_zips)
+
+    function = commands.add_parser("invoke", help="run a function on the layer, under AWS's emulator")
+    function.add_argument("--source", required=True, type=Path, metavar="DIR", help="folder of its files")
+    function.add_argument("--handler", required=True, metavar="MODULE.FUNCTION")
+    function.add_argument("--event", required=True, metavar="FILE", help="JSON; - for standard input")
+    function.add_argument("--zip", type=Path, help="the layer (default: the one in dist/ without packages)")
+    function.add_argument("--env", action="append", default=[], type=variable, metavar="NAME=VALUE", help="a variable")
+    function.add_argument("--timeout", type=count, default=3, metavar="SECONDS", help="(default: %(default)s)")
+    function.add_argument("--memory", type=count, default=128, metavar="MB", help="(default: %(default)s)")
+    function.add_argument("--port", type=int, default=0, help="where the emulator listens (default: anywhere free)")
+    function.add_argument("--watch", action="store_true", help="again for each change in the folder")
+    _add_workshop(function, "auto, or container if there is an --image")
+    function.set_defaults(command=invoke_function)
+    return parser
+
+
+def _add_variations(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--without",
         action="append",
         default=[],
@@ -130,16 +251,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=[variation.name for variation in VARIATIONS],
         help="leave out a variation: %(choices)s",
     )
-    again.add_argument("--first", type=Path, metavar="DIR", help="take what is in this folder for the first build")
-    _add_workshop(again, "auto, or container if there is an --image")
-    again.set_defaults(command=build_again)
-
-    check = commands.add_parser("verify", help="check a zip, from wherever it is, against its manifest")
-    check.add_argument("zip", type=Path)
-    check.add_argument("--manifest", type=Path, help="the manifest (default: the one in dist/ that speaks of the zip)")
-    check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
-    check.set_defaults(command=verify_zip)
-    return parser
+    _add_workshop(parser, "auto, or container if there is an --image")
 
 
 def _add_workshop(parser: argparse.ArgumentParser, default: str) -> None:
@@ -151,12 +263,6 @@ def _add_workshop(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--image", metavar="NAME", help=f"one of docker/images.toml, or of the engine's (default: {DEFAULT_IMAGE})"
     )
-
-
-def _count(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
 
 
 def _complain(terminal: Terminal, error: BuildError) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
-from elftools.elf.gnuversions import GNUVerNeedSection
+from elftools.elf.gnuversions import GNUVerNeedSection, GNUVerSymSection
 from elftools.elf.sections import SymbolTableSection
 
 from builder.deterministic_zip import LINK, Entry
@@ -27,7 +27,7 @@ POLICY = Path(__file__).parent / "policy"
 
 _WRITE, _EXECUTE = 2, 1
 _BIND_NOW, _NOW_1 = 8, 1
-_MAGIC = b"\x7fELF"
+MAGIC = b"\x7fELF"
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ def audit(entries: tuple[Entry, ...], target: Target, names: tuple[str, ...]) ->
 
     Returns what the ELF files are. Raises `AuditFailed` with every violation.
     """
-    content, rules = _read("content.toml"), _read("elf.toml")
+    content, rules = read_policy("content.toml"), read_policy("elf.toml")
     violations = [*_check_tree(entries, content), *_check_traces(entries, (*content["forbidden"]["patterns"], *names))]
     found = []
     for entry in entries:
-        if entry.content.startswith(_MAGIC):
+        if entry.content.startswith(MAGIC):
             try:
-                elf = _Reader(entry)
+                elf = ElfReader(entry)
                 found.append(elf.summary())
                 violations += [f"{entry.path}: {problem}" for problem in _check_elf(elf, target, rules)]
             except ELFError as error:
@@ -70,14 +70,15 @@ def audit(entries: tuple[Entry, ...], target: Target, names: tuple[str, ...]) ->
 
 def check_size(size: int) -> None:
     """Compares the zip's bytes with the budget; `AuditFailed` if they exceed it."""
-    budget = _read("content.toml")["bytes"]["zip"]
+    budget = read_policy("content.toml")["bytes"]["zip"]
     if size > budget:
         raise AuditFailed(
             "The zip is too large.", f"{size} bytes; the budget is {budget}.", "See what grew: compare the manifests."
         )
 
 
-def _read(name: str) -> dict[str, Any]:
+def read_policy(name: str) -> dict[str, Any]:
+    """A file of ``policy/``."""
     return tomllib.loads((POLICY / name).read_text(encoding="utf-8"))
 
 
@@ -110,7 +111,7 @@ def _check_traces(entries: tuple[Entry, ...], patterns: tuple[str, ...]) -> Iter
                 yield f"{entry.path}: holds {pattern!r} ({around!r})"
 
 
-class _Reader:
+class ElfReader:
     """The questions that the rules ask of an ELF file."""
 
     def __init__(self, entry: Entry) -> None:
@@ -145,30 +146,51 @@ class _Reader:
             for _, auxiliaries in (versions.iter_versions() if isinstance(versions, GNUVerNeedSection) else ())
             for auxiliary in auxiliaries
         )
-        numbers = [_number(name.removeprefix("GLIBC_")) for name in names if name.startswith("GLIBC_")]
-        return ".".join(map(str, max(numbers, default=(0,))))
+        numbers = [version_number(name.removeprefix("GLIBC_")) for name in names if name.startswith("GLIBC_")]
+        return ".".join(map(str, max(numbers, default=(0, 0))))
+
+    def symbols_above(self, glibc: str) -> list[str]:
+        """The symbols that a newer glibc has to give: ``memcpy@GLIBC_2.14``."""
+        sections = (self.file.get_section_by_name(name) for name in (".dynsym", ".gnu.version", ".gnu.version_r"))
+        symbols, versions, needs = sections
+        if not (isinstance(versions, GNUVerSymSection) and isinstance(needs, GNUVerNeedSection)):
+            return []
+        assert isinstance(symbols, SymbolTableSection), "the constructor has seen to that"
+        too_new = {
+            auxiliary["vna_other"]: auxiliary.name
+            for _, auxiliaries in needs.iter_versions()
+            for auxiliary in auxiliaries
+            if auxiliary.name.startswith("GLIBC_")
+            and version_number(auxiliary.name.removeprefix("GLIBC_")) > version_number(glibc)
+        }
+        indices = (version["ndx"] for version in versions.iter_symbols())
+        return [
+            f"{symbol.name}@{too_new[index]}"
+            for symbol, index in zip(symbols.iter_symbols(), indices, strict=True)
+            if index in too_new
+        ]
 
     def summary(self) -> Elf:
         return Elf(self.path, self.file["e_machine"], self.glibc(), self.needed(), len(self.exports))
 
 
-def _number(version: str) -> tuple[int, ...]:
+def version_number(version: str) -> tuple[int, ...]:
     """``2.26`` → (2, 26); ``PRIVATE``, which must not be needed, compares above every number."""
     return tuple(int(part) for part in version.split(".")) if version[:1].isdigit() else (999,)
 
 
-def _check_elf(elf: _Reader, target: Target, rules: dict[str, Any]) -> Iterator[str]:
+def _check_elf(elf: ElfReader, target: Target, rules: dict[str, Any]) -> Iterator[str]:
     machine = rules["machines"][target.cpu.lambda_name]
     if elf.file["e_machine"] != machine:
         yield f"is for {elf.file['e_machine']}, not {machine}"
-    if _number(elf.glibc()) > _number(target.glibc):
+    if version_number(elf.glibc()) > version_number(target.glibc):
         yield f"needs glibc {elf.glibc()}, above {target.glibc}"
     yield from (f"needs the library {name}" for name in elf.needed() if name not in rules["needed"])
     yield from _check_hardening(elf)
     yield from _check_symbols(elf, rules)
 
 
-def _check_hardening(elf: _Reader) -> Iterator[str]:
+def _check_hardening(elf: ElfReader) -> Iterator[str]:
     if not elf.segments("PT_GNU_RELRO"):
         yield "has no RELRO segment"
     if not (elf.flag("DT_FLAGS", _BIND_NOW) or elf.flag("DT_FLAGS_1", _NOW_1)):
@@ -180,7 +202,7 @@ def _check_hardening(elf: _Reader) -> Iterator[str]:
     yield from (f"has {tag}" for tag in ("DT_TEXTREL", "DT_RPATH", "DT_RUNPATH") if elf.has_tag(tag))
 
 
-def _check_symbols(elf: _Reader, rules: dict[str, Any]) -> Iterator[str]:
+def _check_symbols(elf: ElfReader, rules: dict[str, Any]) -> Iterator[str]:
     for symbol, why in rules["required"].items():
         if symbol not in elf.imports:
             yield f"does not use glibc's {symbol} ({why})"

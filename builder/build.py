@@ -12,7 +12,8 @@ from builder.errors import PatchRejected, StepFailed
 from builder.fetch import fetch
 from builder.fetch.report import Report
 from builder.pack import pack
-from builder.plan import Assemble, Compile, Pack, Step, Unpack
+from builder.packages.bake import bake
+from builder.plan import Assemble, Bake, Compile, Pack, Step, Unpack
 from builder.profile import RUNTIME, read_profile
 from builder.store import Store
 from builder.toolchain import PROFILE
@@ -85,6 +86,8 @@ def _carry_out(step: Step, work: Path, site: Site) -> None:
         case Assemble(tzdata=tzdata):
             wheel = fetch(tzdata, tzdata.archives, site.cache, site.progress)
             assemble(step.work, site.workshop.room(work, log), work, site.results(step), wheel)
+        case Bake():
+            bake(step.work, site.workshop.room(work, log), work, site.results(step), site.progress)
         case Pack():
             pack(step.work, site.workshop.room(work, log), work, site.results(step), site.cache)
 

@@ -1,4 +1,4 @@
-"""Writes a tree's bytecode. Run by the build-python, in a process of its own: ``bytecode.py TREE NAME KEEP``.
+"""Writes a tree's bytecode. Run by the build-python, in a process of its own: ``bytecode.py TREE NAME SOURCES``.
 
 The zip gives every file one date, so bytecode that is checked against its source's time would be stale at every start:
 these are unchecked hash-based pycs (PEP 552). marshal marks objects that somebody else holds too, so its output
@@ -15,19 +15,27 @@ WITHOUT_COLUMNS = {"PYTHONNODEBUGRANGES": "1"}
 fifth of the zipped bytecode."""
 
 
-def write_bytecode(tree: str, name: str, keep_sources: bool) -> int:
-    """Compiles every ``.py`` below ``tree`` and returns how many there were.
+def write_bytecode(tree: str, name: str, keep_sources: bool, may_fail: bool = False) -> int:
+    """Compiles every ``.py`` below ``tree`` and returns how many it compiled.
 
     Code objects say that they came from below ``name``. Without their sources, pycs stand where these stood, as the
-    import system wants it; with them, in ``__pycache__``.
+    import system wants it; with them, in ``__pycache__``. A package may hold what is no Python of this version
+    (templates, tests): with ``may_fail`` it stays as it is.
     """
     sources = sorted(
         path.join(folder, file) for folder, _, files in walk(tree) for file in files if file.endswith(".py")
     )
+    count = 0
     for source in sources:
         with open(source, "rb") as file:
             text = file.read()
-        code = compile(text, name + source[len(tree) :], "exec", dont_inherit=True, optimize=0)
+        try:
+            code = compile(text, name + source[len(tree) :], "exec", dont_inherit=True, optimize=0)
+        except (SyntaxError, ValueError):
+            if not may_fail:
+                raise
+            continue
+        count += 1
         source_hash = _imp.source_hash(_bootstrap_external._RAW_MAGIC_NUMBER, text)  # type: ignore[attr-defined]
         target = source + "c"
         if keep_sources:
@@ -39,8 +47,8 @@ def write_bytecode(tree: str, name: str, keep_sources: bool) -> int:
             compiled.write(pyc)
         if not keep_sources:
             remove(source)
-    return len(sources)
+    return count
 
 
-if __name__ == "__main__":
-    print(write_bytecode(sys.argv[1], sys.argv[2], sys.argv[3] == "keep"))
+if __name__ == "__main__":  # the third argument: drop, keep, or packages (keep, and not all of it need be Python)
+    print(write_bytecode(sys.argv[1], sys.argv[2], sys.argv[3] in ("keep", "packages"), sys.argv[3] == "packages"))

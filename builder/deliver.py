@@ -17,13 +17,13 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def deliver(result: Path, folder: Path, lock: FileLock, papers: Mapping[str, str] = NOTHING) -> tuple[Path, ...]:
-    """Copies a layer step's files into ``folder``, with ``papers`` by name, and returns where all of them are now.
+    """Copies the files of a layer step, or of another ``dist/``, into ``folder``, and returns where they are now.
 
-    ``lock`` is held meanwhile.
+    ``papers`` are more of them, text by name; ``lock`` is held meanwhile.
     """
     with complaints_about(folder), lock:
         folder.mkdir(parents=True, exist_ok=True)
-        files = {path.name: path.read_bytes() for path in result.iterdir() if path.name != "step.json"}
+        files = {path.name: path.read_bytes() for path in result.iterdir() if path.name not in ("step.json", SUMS)}
         files |= {name: text.encode() for name, text in papers.items()}
         for stale in filter(Path.exists, (_part(folder / name) for name in (*files, SUMS))):
             stale.unlink()  # of a process that was killed

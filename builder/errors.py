@@ -111,16 +111,64 @@ class ContainerFailed(BuildError):
     exit_code = 23
 
 
+class NotLocked(BuildError):
+    """A requirements file leaves open which bytes its packages are."""
+
+    exit_code = 24
+
+
+class NoWheel(BuildError):
+    """A package has no wheel that the target can use."""
+
+    exit_code = 25
+
+
+class NotLoadable(BuildError):
+    """A wheel's compiled code is for another machine, or for a newer glibc."""
+
+    exit_code = 26
+
+
+class FilesCollide(BuildError):
+    """Two packages have different files at one place."""
+
+    exit_code = 27
+
+
+class LayerTooLarge(BuildError):
+    """With its packages, a layer is larger than Lambda unzips."""
+
+    exit_code = 28
+
+
 class StaleProfile(BuildError):
     """The committed profile is of other sources, or of another compiler."""
 
-    exit_code = 24
+    exit_code = 29
 
 
 class NotAsClaimed(BuildError):
     """A zip is not what its manifest says, or there is no manifest that speaks of it."""
 
     exit_code = 30
+
+
+class NoFunction(BuildError):
+    """There is no function or no layer where it was said to be, or no event."""
+
+    exit_code = 31
+
+
+class PortInUse(BuildError):
+    """Something else listens where the emulator should."""
+
+    exit_code = 32
+
+
+class FunctionFailed(BuildError):
+    """A function that was invoked ended with an error, or would on Lambda."""
+
+    exit_code = 33
 
 
 class Interrupted(BuildError):

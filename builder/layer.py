@@ -2,12 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder import ROOT
 from builder.deterministic_zip import EXECUTABLE, FILE, LINK, Entry
+
+PACKAGE = "pypi:"
+"""Begins the origin of what is from a package: a source may be called the same."""
 
 RUNTIME = ROOT / "runtime" / "python"
 
@@ -34,6 +37,19 @@ def gather(prefix: Path, runtime: Path, linked: tuple[str, ...]) -> LayerTree:
         Entry("bootstrap", (RUNTIME / "bootstrap").read_bytes(), EXECUTABLE),
     )
     return LayerTree(entries, {entry.path: _origins(entry.path, linked) for entry in entries})
+
+
+def with_packages(layer: LayerTree, tree: Path, owners: Mapping[str, tuple[str, ...]]) -> LayerTree:
+    """Adds what packages brought; ``owners`` maps a path to their names, bytecode is whose the source is."""
+    added = tuple(_walk(tree, ""))
+    origins = {entry.path: tuple(f"{PACKAGE}{name}" for name in owners[_origin(entry.path)]) for entry in added}
+    return LayerTree((*layer.entries, *added), layer.origins | origins)
+
+
+def _origin(path: str) -> str:
+    """``pkg/a.py`` of ``pkg/__pycache__/a.cpython-313.pyc``; else the path itself."""
+    folder, _, name = path.rpartition("/__pycache__/")
+    return f"{folder}/{name.rsplit('.', 2)[0]}.py" if folder else path
 
 
 def _walk(root: Path, place: str) -> Iterator[Entry]:

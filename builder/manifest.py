@@ -5,8 +5,9 @@ describes it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from builder.audit import Elf
@@ -25,7 +26,6 @@ from builder.toolchain import (
 from builder.trim import read_omissions
 
 SCHEMA = 1
-RUNTIMES = ("provided.al2023", "provided.al2")
 NOT_IN_THE_LAYER = ("ziglang", "emulator")
 """Pinned sources of which no byte ships."""
 
@@ -40,8 +40,12 @@ def make_manifest(
     origins: Mapping[str, tuple[str, ...]],
     elves: tuple[Elf, ...],
     compressor: str,
+    packages: Sequence[Mapping[str, Any]] = (),
 ) -> str:
-    """The manifest as JSON text; ``patches`` maps a source to its patches' paths and sha256."""
+    """The manifest as JSON text; ``patches`` maps a source to its patches' paths and sha256.
+
+    ``packages`` are those that are baked in, each as `describe` has it.
+    """
     manifest = {
         "schema": SCHEMA,
         "name": name,
@@ -50,7 +54,7 @@ def make_manifest(
             "architecture": target.cpu.lambda_name,
             "glibc": target.glibc,
             "cpu": target.cpu.baseline,
-            "compatible_runtimes": RUNTIMES,
+            "compatible_runtimes": target.runtimes,
         },
         "zip": {
             "file": f"{name}.zip",
@@ -59,7 +63,7 @@ def make_manifest(
             "unzipped_size": sum(record.size for record in written.records),
         },
         "toolchain": {
-            "compiler": _source(pins["ziglang"], {}),
+            "compiler": describe(pins["ziglang"]),
             "compressor": {"name": "libdeflate (PyPI: deflate)", "version": compressor, "level": LEVEL},
         },
         "flags": {
@@ -68,10 +72,11 @@ def make_manifest(
             "linker": [asdict(flag) for flag in (*LINKER_FLAGS, *INTERPRETER_LINKER_FLAGS)],
         },
         "sources": [
-            _source(source, patches.get(source.name, {}))
+            describe(source, patches.get(source.name, {}))
             for source in pins.sources.values()
             if source.name not in NOT_IN_THE_LAYER
         ],
+        "packages": packages,
         "modules": asdict(read_modules()),
         "omitted": [asdict(omission) for omission in read_omissions()],
         "audit": {"elf": [asdict(elf) for elf in elves]},
@@ -83,7 +88,8 @@ def make_manifest(
     return json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
 
 
-def _source(source: Source, patches: Mapping[str, str]) -> dict[str, Any]:
+def describe(source: Source, patches: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """A source as the manifest has it; ``patches`` maps paths to sha256."""
     return {
         "name": source.name,
         "version": source.version,

@@ -4,20 +4,25 @@ import getpass
 import os
 import platform
 import re
+from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from builder import ROOT, bundle, bytecode
 from builder.assemble import PREFIX, run_build_python
-from builder.audit import audit, check_size
+from builder.audit import audit, check_size, read_policy
 from builder.deterministic_zip import write_zip
-from builder.layer import gather, lay_runtime
+from builder.errors import LayerTooLarge
+from builder.layer import PACKAGE, LayerTree, gather, lay_runtime, with_packages
 from builder.manifest import make_manifest
+from builder.packages.install import TREE, Packages
 from builder.plan import Pack
 from builder.workshop import Room
 
 _TELLING_LENGTH = 8
+
+MOST_SHOWN = 5
 
 
 def compressor_version() -> str:
@@ -35,8 +40,13 @@ def pack(task: Pack, room: Room, work: Path, inputs: Mapping[str, Path], cache: 
     run_build_python(room, inputs["build_python"], target.series, "runtime", environment, bundling, compiling)
     tree = gather(inputs["prefix"], work / "runtime", task.linked)
     elves = audit(tree.entries, target, traces_of_this_machine(cache))
+    packages = Packages.read(inputs["packages"]) if "packages" in inputs else Packages((), {})
+    if packages.sources:
+        tree = with_packages(tree, inputs["packages"] / TREE, packages.owners)
+        check_unzipped(tree)
     written = write_zip(tree.entries, work / "out" / f"{name}.zip")
-    check_size(written.size)
+    if not packages.sources:
+        check_size(written.size)
     manifest = make_manifest(
         name=name,
         target=target,
@@ -44,10 +54,27 @@ def pack(task: Pack, room: Room, work: Path, inputs: Mapping[str, Path], cache: 
         patches=task.patches,
         written=written,
         origins=tree.origins,
-        elves=elves,
+        elves=(*elves, *packages.elves),
         compressor=compressor_version(),
+        packages=packages.sources,
     )
     (work / "out" / f"{name}.manifest.json").write_text(manifest, encoding="utf-8")
+
+
+def check_unzipped(tree: LayerTree) -> None:
+    """`LayerTooLarge` if Lambda would not unzip a layer, with the origins that weigh most."""
+    sizes: Counter[str] = Counter()
+    for entry in tree.entries:
+        sizes[tree.origins[entry.path][0].removeprefix(PACKAGE)] += len(entry.content)
+    limit = read_policy("content.toml")["bytes"]["lambda"]
+    if (total := sizes.total()) > limit:
+        heaviest = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in sizes.most_common(MOST_SHOWN))
+        raise LayerTooLarge(
+            "With its packages, the layer is too large.",
+            f"Unzipped it has {total:,} bytes; Lambda takes {limit:,} for a function and its layers.\n"
+            f"       Most weigh {heaviest}.",
+            "Leave packages out, or deploy the function as a container image.",
+        )
 
 
 def traces_of_this_machine(cache: Path) -> tuple[str, ...]:

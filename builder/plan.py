@@ -12,6 +12,7 @@ from typing import Literal
 
 from builder import ROOT, profile
 from builder.errors import BadPins
+from builder.packages.requirements import Locked
 from builder.pins import Archive, Pins, Source
 from builder.recipes import Recipe, build_python, bzip2, cpython, libffi, libuuid, openssl, sqlite, xz, zlib
 from builder.target import Cpu, Target
@@ -41,6 +42,11 @@ LAYER_CODE = (
     *("builder/pack.py", "builder/layer.py", "builder/deterministic_zip.py", "builder/audit.py", "builder/manifest.py"),
     *("builder/pins.toml", "builder/toolchain.py"),  # the manifest quotes them
     *("builder/policy/elf.toml", "builder/policy/content.toml", "builder/policy/modules.toml"),
+)
+
+PACKAGES_CODE = (
+    *(f"builder/packages/{name}.py" for name in ("bake", "wheels", "install", "abi")),
+    *("builder/assemble.py", "builder/bytecode.py", "builder/audit.py", "builder/policy/elf.toml"),
 )
 
 Stdlib = Literal["lean", "full"]
@@ -78,6 +84,17 @@ class Assemble:
 
 
 @dataclass(frozen=True)
+class Bake:
+    """Makes what ships of packages out of their wheels."""
+
+    target: Target
+    """Its glibc is that of the oldest runtime the layer is for, and may be newer than the interpreter needs."""
+    packages: tuple[Locked, ...]
+    installer: str
+    """Version of the library that installs them."""
+
+
+@dataclass(frozen=True)
 class Pack:
     """Makes the zip and its manifest out of the prefix and ``runtime/``."""
 
@@ -96,7 +113,7 @@ class Step:
     """One piece of work whose result can be kept."""
 
     name: str
-    work: Unpack | Compile | Assemble | Pack
+    work: Unpack | Compile | Assemble | Bake | Pack
     inputs: tuple["Step", ...]
     ingredients: Mapping[str, str]
     """Everything that the result depends on: what it is → its sha256 or its text."""
@@ -121,17 +138,25 @@ class Materials:
 def read_materials(root: Path = ROOT) -> Materials:
     """Hashes the files that steps may depend on."""
     paths = [path for folder in ("patches", "runtime") for path in sorted((root / folder).rglob("*"))]
-    paths += [*(root / profile.FOLDER).glob("*.profdata.xz"), *(root / name for name in (*PREFIX_CODE, *LAYER_CODE))]
+    paths += (root / profile.FOLDER).glob("*.profdata.xz")
+    paths += [root / name for name in {*PREFIX_CODE, *PACKAGES_CODE, *LAYER_CODE}]
     kept = (path for path in paths if path.is_file() and path.suffix != ".pyc")
     return Materials({path.relative_to(root).as_posix(): _sha256(path.read_bytes()) for path in kept})
 
 
 def make_plan(
-    pins: Pins, target: Target, machine: Cpu, materials: Materials, stdlib: Stdlib, tools: Mapping[str, str]
+    pins: Pins,
+    target: Target,
+    machine: Cpu,
+    materials: Materials,
+    stdlib: Stdlib,
+    tools: Mapping[str, str],
+    bake: Bake | None = None,
 ) -> tuple[Step, ...]:
     """The steps to the layer, in an order in which each one's inputs come first; the layer is the last.
 
-    ``tools`` are our own tools that leave their mark in the zip, by name and version (the compressor).
+    ``tools`` are our own tools that leave their mark in the zip, by name and version (the compressor). ``bake`` is what
+    is baked in, if anything.
     """
     built = compile_steps(pins, target, machine, materials)
     prefix = Step(
@@ -145,7 +170,25 @@ def make_plan(
             "stdlib": stdlib,
         },
     )
-    return (*built.values(), prefix, _layer_step(pins, target, materials, prefix, built["build_python"], tools))
+    baked = (_packages_step(bake, materials, built["build_python"]),) if bake else ()
+    inputs = (prefix, built["build_python"], *baked)
+    layer = _layer_step(pins, bake.target if bake else target, materials, inputs, tools)
+    return (*built.values(), prefix, *baked, layer)
+
+
+def _packages_step(bake: Bake, materials: Materials, build_python: Step) -> Step:
+    return Step(
+        f"packages-{bake.target.cpu.lambda_name}",
+        bake,
+        (build_python,),
+        {
+            **_input_ingredients((build_python,)),
+            **{f"package {package.name}": _sha256(str(package)) for package in bake.packages},
+            **{path: materials.sha256[path] for path in PACKAGES_CODE},
+            "target": str(bake.target),
+            "installer": bake.installer,
+        },
+    )
 
 
 def compile_steps(
@@ -180,20 +223,23 @@ def compile_steps(
 
 
 def _layer_step(
-    pins: Pins, target: Target, materials: Materials, prefix: Step, build_python: Step, tools: Mapping[str, str]
+    pins: Pins, target: Target, materials: Materials, inputs: tuple[Step, ...], tools: Mapping[str, str]
 ) -> Step:
-    stdlib = prefix.ingredients["stdlib"]
+    """``inputs`` are the prefix, the build-python and, if there are any, the packages."""
+    stdlib = inputs[0].ingredients["stdlib"]
+    ending = ("-full" if stdlib == "full" else "") + ("-packages" if len(inputs) > 2 else "")
     linked = tuple(RECIPES[name](target).source for name in RECIPES if name != "build_python")
     patches = {source: found for source in linked if (found := _patches(pins[source], materials))}
     return Step(
         f"layer-{target.cpu.lambda_name}-{stdlib}",
-        Pack(target, target.name if stdlib == "lean" else f"{target.name}-{stdlib}", pins, patches, linked),
-        (prefix, build_python),
+        Pack(target, f"{target.name}{ending}", pins, patches, linked),
+        inputs,
         {
-            **_input_ingredients((prefix, build_python)),
+            **_input_ingredients(inputs),
             **materials.below("runtime"),
             **{path: materials.sha256[path] for path in LAYER_CODE},
             **tools,
+            "runtimes": ", ".join(target.runtimes),
         },
     )
 

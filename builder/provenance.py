@@ -10,7 +10,7 @@ https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md, https://s
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def vouch(result: Path, date: datetime) -> dict[str, str]:
 
 def make_provenance(manifest: Mapping[str, Any], subjects: Mapping[str, str], epoch: int) -> str:
     """The statement as JSON text; ``subjects`` are the files it is about, by name, with their sha256."""
-    target = manifest["target"]
+    target, locked = manifest["target"], lock(manifest["packages"])
     statement = {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in subjects.items()],
@@ -55,7 +55,8 @@ def make_provenance(manifest: Mapping[str, Any], subjects: Mapping[str, str], ep
                 "externalParameters": {
                     "python": target["python"].rpartition(".")[0],
                     "arch": target["architecture"],
-                    "stdlib": "full" if manifest["name"].endswith("-full") else "lean",
+                    "stdlib": "full" if "-full" in manifest["name"] else "lean",
+                    **({"runtime": target["compatible_runtimes"][-1], "packages": locked} if locked else {}),
                 },
                 "internalParameters": {
                     "glibc": target["glibc"],
@@ -71,6 +72,11 @@ def make_provenance(manifest: Mapping[str, Any], subjects: Mapping[str, str], ep
     return json.dumps(statement, indent=1, ensure_ascii=False) + "\n"
 
 
+def lock(packages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The lines of a requirements file that gives a manifest's packages again: these very wheels."""
+    return [f"{archive['pypi']} --hash=sha256:{archive['sha256']}" for p in packages for archive in p["archives"]]
+
+
 def _archives(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every form of every source, the compiler's too: which one was at hand does not change the bytes."""
     from builder.purl import archive_purl  # noqa: PLC0415 (as above)
@@ -82,7 +88,7 @@ def _archives(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
             "digest": {"sha256": archive["sha256"]},
             "annotations": {"source": source["name"], "version": source["version"]},
         }
-        for source in (manifest["toolchain"]["compiler"], *manifest["sources"])
+        for source in (manifest["toolchain"]["compiler"], *manifest["sources"], *manifest["packages"])
         for archive in source["archives"]
     ]
 

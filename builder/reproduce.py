@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,9 +79,18 @@ mount --bind "$etc" /etc""",
 
 
 def reproduce(
-    without: tuple[str, ...], choice: Choice, image: str, cache: Path, report: Report, built: Path | None = None
+    without: tuple[str, ...],
+    choice: Choice,
+    image: str,
+    cache: Path,
+    report: Report,
+    options: tuple[str, ...] = (),
+    keep: Callable[[Path], object] = lambda _: None,
+    built: Path | None = None,
 ) -> None:
     """Builds twice and compares every file; ``cache`` has the archives that are here already.
+
+    ``options`` say what is built, and ``keep`` is given the folder of what both builds agree on, before it goes.
 
     ``choice`` and ``image`` are about the second build; the first one is the host's, or what was ``built`` before,
     among whatever else is in that folder.
@@ -101,18 +110,19 @@ def reproduce(
             report.note(f"first build: {built}")
         else:
             report.note("first build: on the host, as it is")
-            _build(_command(first), first, sources, {}, umask=0o022)
+            _build(_command(first, options), first, sources, {}, umask=0o022)
             sources = [str(first / "cache" / "downloads")]
         varied = ("another folder", "PATH backwards", *(variation.what for variation in chosen))
         report.note(f"second build: {' '.join(where)}; {'; '.join(varied)}")
         environment = {name: value for variation in chosen for name, value in variation.environment.items()}
         backwards = {"PATH": os.pathsep.join(reversed(os.environ["PATH"].split(os.pathsep)))}
-        _build(_varied_command(second, chosen, where), second, sources, backwards | environment)
+        _build(_varied_command(second, chosen, (*options, *where)), second, sources, backwards | environment)
         _compare(built or first / "dist", second / "dist", report, others=built is not None)
+        keep(first / "dist")
 
 
-def _command(place: Path) -> tuple[str, ...]:
-    return (sys.executable, "-m", "builder", "build-layer", f"--output={place / 'dist'}")
+def _command(place: Path, options: tuple[str, ...]) -> tuple[str, ...]:
+    return (sys.executable, "-m", "builder", "build-layer", f"--output={place / 'dist'}", *options)
 
 
 def _second_workshop(
@@ -128,12 +138,11 @@ def _second_workshop(
     return ("--workshop=container", f"--image={image}")
 
 
-def _varied_command(place: Path, chosen: list[Variation], where: tuple[str, ...]) -> tuple[str, ...]:
+def _varied_command(place: Path, chosen: list[Variation], options: tuple[str, ...]) -> tuple[str, ...]:
     """The builder's command inside namespaces of its own, in which mounts and host name can be changed."""
     words = (
         *(word for variation in chosen for word in variation.wrapper),
-        *_command(place),
-        *where,
+        *_command(place, options),
         *(option for variation in chosen for option in variation.options),
     )
     parts = {

@@ -42,14 +42,15 @@ def make_sbom(manifest: Mapping[str, Any], date: datetime) -> str:
         licenses=[LicenseFactory().make_from_string("MIT")],
     )
     sources = {source["name"]: _component(source) for source in manifest["sources"]}
+    packages = [_component(package, prefix="pypi:") for package in manifest["packages"]]
     compiler = _component(manifest["toolchain"]["compiler"], ComponentScope.EXCLUDED)  # it does not ship
     bom = Bom(
         serial_number=uuid5(NAMESPACE_URL, json.dumps(manifest, sort_keys=True)),
-        components=[own, *sources.values(), compiler],
+        components=[own, *sources.values(), *packages, compiler],
     )
     bom.metadata.timestamp = date
     bom.metadata.component = layer
-    bom.register_dependency(layer, [own, *sources.values()])
+    bom.register_dependency(layer, [own, *sources.values(), *packages])
     bom.register_dependency(sources[INTERPRETER], [sources[name] for name in _linked(manifest)])
     return JsonV1Dot6(bom).output_as_string(indent=1) + "\n"
 
@@ -68,11 +69,14 @@ def _layer(manifest: Mapping[str, Any]) -> Component:
     )
 
 
-def _component(source: Mapping[str, Any], scope: ComponentScope = ComponentScope.REQUIRED) -> Component:
-    """A source; its hash and package URL are those of its first form, upstream's."""
+def _component(
+    source: Mapping[str, Any], scope: ComponentScope = ComponentScope.REQUIRED, prefix: str = ""
+) -> Component:
+    """A source or package; its hash and package URL are those of its first form, upstream's."""
     name, version, archives = source["name"], source["version"], source["archives"]
     purls = [archive_purl(name, version, archive) for archive in archives]
-    website = ExternalReference(type=ExternalReferenceType.WEBSITE, url=XsUri(source["homepage"]))
+    homepage, licence = ([source[key]] if source[key] else [] for key in ("homepage", "licence"))
+    websites = (ExternalReference(type=ExternalReferenceType.WEBSITE, url=XsUri(url)) for url in homepage)
     forms = (
         ExternalReference(
             type=ExternalReferenceType.SOURCE_DISTRIBUTION
@@ -91,13 +95,13 @@ def _component(source: Mapping[str, Any], scope: ComponentScope = ComponentScope
         type=ComponentType.LIBRARY,
         name=name,
         version=version,
-        bom_ref=f"{name}@{version}",
+        bom_ref=f"{prefix}{name}@{version}",
         scope=scope,
         hashes=[_sha256(archives[0]["sha256"])],
-        licenses=[LicenseFactory().make_from_string(source["licence"])],
+        licenses=[LicenseFactory().make_from_string(text) for text in licence],
         purl=purls[0],
         cpe=source.get("cpe"),
-        external_references=[website, *forms],
+        external_references=[*websites, *forms],
         pedigree=Pedigree(patches=patches) if patches else None,
     )
 

@@ -25,6 +25,9 @@ CPUS = (
     Cpu("arm64", "aarch64", "neoverse_n1"),
 )
 
+RUNTIMES = {"provided.al2023": "2.34", "provided.al2": "2.26"}
+"""Lambda's runtimes that a layer can be for → their glibc."""
+
 BUILDABLE = ("x86_64",)
 """Architectures whose layer is built and tested; the other one's recipes are not finished."""
 
@@ -54,8 +57,17 @@ class Target:
         """Stem of the files in ``dist/``."""
         return f"cpython-{self.version}-{self.cpu.lambda_name}"
 
+    @property
+    def runtimes(self) -> tuple[str, ...]:
+        """Those of Lambda's that have a glibc as new as this."""
+        return tuple(name for name, glibc in RUNTIMES.items() if _number(glibc) >= _number(self.glibc))
+
     def __str__(self) -> str:
         return f"{self.name} (glibc {self.glibc}, {self.cpu.baseline})"
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def make_target(version: str, arch: str) -> Target:

@@ -19,6 +19,7 @@ from builder import CACHE_VARIABLE, ROOT
 from builder.deterministic_zip import LINK
 from builder.errors import NotAsClaimed, NotReproducible, StepFailed
 from builder.fetch import SOURCES_VARIABLE
+from builder.provenance import lock
 
 MOST_SHOWN = 20
 
@@ -47,8 +48,14 @@ class Claim:
     architecture: str
     file: str
     sha256: str
+    size: int
+    """Bytes."""
     entries: Mapping[str, EntryClaim]
     """By path, in the zip's order."""
+    runtime: str
+    """The oldest that it is for."""
+    packages: tuple[str, ...]
+    """Lines of a requirements file."""
 
 
 def verify(path: Path, manifest: Path | None, folder: Path, report: Report) -> Claim:
@@ -81,12 +88,16 @@ def rebuild(path: Path, claim: Claim, downloads: Path, report: Report) -> None:
         NotReproducible: it gives another zip, and what differs.
     """
     series = claim.python.rpartition(".")[0]
-    stdlib = "full" if claim.name.endswith("-full") else "lean"
+    stdlib = "full" if "-full" in claim.name else "lean"
     report.note(f"building {claim.name} from nothing")
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         cache, output = Path(scratch, "cache"), Path(scratch, "dist")
         cache.mkdir()
-        options = (f"--python={series}", f"--arch={claim.architecture}", f"--stdlib={stdlib}", f"--output={output}")
+        options = [f"--python={series}", f"--arch={claim.architecture}", f"--stdlib={stdlib}", f"--output={output}"]
+        if claim.packages:
+            packages = Path(scratch, "packages.txt")
+            packages.write_text("\n".join(claim.packages), encoding="utf-8")
+            options += [f"--packages={packages}", f"--runtime={claim.runtime}"]
         sources = [str(downloads), *filter(None, [os.environ.get(SOURCES_VARIABLE)])]
         variables = {**os.environ, CACHE_VARIABLE: str(cache), SOURCES_VARIABLE: os.pathsep.join(sources)}
         command = (sys.executable, "-m", "builder", "build-layer", *options)
@@ -145,7 +156,10 @@ def read_claim(file: Path) -> Claim:
             target["architecture"],
             described["file"],
             described["sha256"],
+            described["size"],
             entries,
+            target["compatible_runtimes"][-1],
+            tuple(lock(data["packages"])),
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
         do = "Take the manifest that came with the zip, or that of its release."

@@ -10,8 +10,9 @@ from builder.box import Box, Confines, furnished
 from builder.console import Terminal
 from builder.engine import connect
 from builder.images import Images
+from builder.invoke.call import ENVIRONMENT
+from builder.invoke.places import SCRATCH
 from builder.parcel import Parcel
-from tests.inside import ENVIRONMENT, SCRATCH
 from tests.product import CLEAN
 
 Place = Callable[[Sequence[str], Callable[[bytes], object]], int]

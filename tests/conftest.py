@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from builder.__main__ import cache_folder
+from builder.invoke.call import unzip
 from tests.builds.yard import Reference, Yard, lay_out
-from tests.product import ROOT, TARGET, Layer, unzip
+from tests.product import ROOT, TARGET, Layer
 
 
 @pytest.fixture(scope="session")

@@ -20,15 +20,15 @@ from builder.console import Terminal
 from builder.engine import Engine, connect
 from builder.errors import BuildError
 from builder.images import Images
+from builder.invoke.call import ENVIRONMENT, unzip
+from builder.invoke.places import SCRATCH
 from builder.parcel import Parcel
 from tests.layer.emulator import INSIDE_TASK, emulator
-from tests.product import ROOT, TARGET, Layer, unzip
+from tests.product import ROOT, TARGET, Layer
 from tests.wheels import install_wheels, kept_wheels
 
 MEMORY = 512 << 20
 """Bytes for a function, its emulator and pytest."""
-SCRATCH = 512 << 20
-"""Bytes of /tmp: what Lambda gives."""
 
 INSIDE, CHECKOUT = "inside", "inside/checkout"
 CHECKED_OUT = ("builder", "docker", "docs", "requirements", "runtime", "tests", "pyproject.toml")
@@ -36,18 +36,6 @@ TESTS = ("tests/image", "tests/layer", "tests/runtime")
 
 BUNDLES = ("/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt")
 """Where Amazon Linux and Debian keep theirs."""
-
-ENVIRONMENT = {
-    "LANG": "en_US.UTF-8",
-    "TZ": ":UTC",
-    "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-    "LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
-    "LAMBDA_TASK_ROOT": "/var/task",
-    "LAMBDA_RUNTIME_DIR": "/var/runtime",
-    "AWS_REGION": "eu-west-3",
-    "AWS_DEFAULT_REGION": "eu-west-3",
-}
-"""What every function finds, in AWS's documentation of the environment."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,14 +1,13 @@
 """The built product, unzipped where Lambda would not and where it would."""
 
 import os
-import stat
 import subprocess
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from builder.invoke.call import unzip
 from builder.pins import load_pins
 from builder.target import make_target
 
@@ -54,19 +53,6 @@ def output(command: tuple[str, ...], **options: Any) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return str(done.stdout)
-
-
-def unzip(archive: Path, folder: Path) -> None:
-    """Unzips as Lambda does: with modes and links."""
-    with zipfile.ZipFile(archive) as bundle:
-        for info in bundle.infolist():
-            path, mode = folder / info.filename, info.external_attr >> 16
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if stat.S_ISLNK(mode):
-                path.symlink_to(bundle.read(info).decode())
-            else:
-                path.write_bytes(bundle.read(info))
-                path.chmod(stat.S_IMODE(mode))
 
 
 def interpreter(folder: Path) -> str:

@@ -4,10 +4,10 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 
-from builder.errors import Unobtainable
+from builder.packages.wheels import run_pip
 from tests.product import INSIDE, ROOT, TARGET
 
 AMAZON_LINUX_2 = 26
@@ -19,29 +19,12 @@ AMAZON_LINUX_2023 = 34
 def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2) -> Path:
     """Installs ``requirements/<requirements>.txt`` into ``folder``, as a function's package would have it.
 
-    Raises:
-        Unobtainable: pip does not get one of them.
+    What goes wrong is what `run_pip` raises.
     """
     if INSIDE:  # without a network, and without pip
         return INSIDE / "wheels" / requirements
-    machine = TARGET.cpu.machine
-    platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(glibc, 16, -1)]
-    command = (
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", f"--target={folder}"),
-        *("--disable-pip-version-check", "--no-compile", "--only-binary=:all:", "--implementation=cp"),
-        *(f"--python-version={TARGET.series}", f"--abi=cp{TARGET.series.replace('.', '')}"),
-        *(f"--platform={name}" for name in (*platforms, f"manylinux2014_{machine}")),
-        "--ignore-requires-python",  # Which pip would compare with its own Python's version.
-        f"--requirement={_locked(requirements)}",
-    )
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
-        raise Unobtainable(
-            f"pip cannot install the wheels of requirements/{requirements}.txt.",
-            "\n       ".join(said[-3:]) or f"It ended with exit code {done.returncode}.",
-            "Let pip reach a package index (`pip config list`) that has them, and run it again.",
-        )
+    target = replace(TARGET, glibc=f"2.{glibc}")
+    run_pip("install", f"--target={folder}", "--no-compile", f"--requirement={_locked(requirements)}", target=target)
     return folder
 
 

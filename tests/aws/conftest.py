@@ -95,6 +95,7 @@ def a_layer(folder: Path, content: bytes = b"#!/opt/bin/python3.13\n", **changes
         },
         "zip": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "unzipped_size": len(content)},
         "sources": [{"licence": "Python-2.0.1"}, {"licence": "MIT OR Apache-2.0"}, {"licence": "Python-2.0.1"}],
+        "packages": [{"licence": "MIT OR Apache-2.0"}, {"licence": ""}],
     }
     for key, value in changes.items():
         part, _, name = key.partition("__")

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from tests.product import ROOT, TARGET, Layer, unzip
+from builder.invoke.call import unzip
+from tests.product import ROOT, TARGET, Layer
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.inside import ENVIRONMENT, MEMORY, SCRATCH
+from builder.invoke.call import ENVIRONMENT
+from builder.invoke.places import SCRATCH
+from tests.inside import MEMORY
 from tests.product import TARGET
 
 OPT = Path("/opt")

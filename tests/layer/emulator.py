@@ -9,15 +9,13 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from builder.__main__ import cache_folder
-from builder.fetch import fetch
-from builder.pins import load_pins
+from builder.invoke.emulator import lay_emulator
 from tests.product import INSIDE, Layer
 
 INSIDE_TASK = Path("/tmp/task")
@@ -43,13 +41,7 @@ def emulator(folder: Path) -> Path:
 
 def emulator_for(arch: str, folder: Path) -> Path:
     """The pinned emulator for one of Lambda's architectures."""
-    source = load_pins()["emulator"]
-    wheel = fetch(source, source.archives, cache_folder(), _Quiet())
-    with zipfile.ZipFile(wheel) as bundle:
-        path = folder / "aws-lambda-rie"
-        path.write_bytes(bundle.read(f"samcli/local/rapid/aws-lambda-rie-{arch}"))
-    path.chmod(0o755)
-    return path
+    return lay_emulator(arch, folder, cache_folder(), _Quiet())
 
 
 @dataclass(frozen=True)

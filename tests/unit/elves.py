@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 X86_64, AARCH64 = 62, 183
 READ, WRITE, EXECUTE = 4, 2, 1
-PT_LOAD, PT_NOTE, PT_GNU_STACK, PT_GNU_RELRO = 1, 4, 0x6474E551, 0x6474E552
+PT_LOAD, PT_DYNAMIC, PT_NOTE, PT_GNU_STACK, PT_GNU_RELRO = 1, 2, 4, 0x6474E551, 0x6474E552
 DT_NEEDED, DT_RPATH, DT_TEXTREL, DT_RUNPATH, DT_FLAGS, DT_FLAGS_1 = 1, 15, 22, 29, 30, 0x6FFFFFFB
 DF_BIND_NOW, DF_1_NOW, DF_1_PIE = 8, 1, 0x08000000
 
-_SHT_PROGBITS, _SHT_SYMTAB, _SHT_STRTAB, _SHT_DYNAMIC, _SHT_DYNSYM, _SHT_VERNEED = 1, 2, 3, 6, 11, 0x6FFFFFFE
+_SHT_PROGBITS, _SHT_SYMTAB, _SHT_STRTAB, _SHT_DYNAMIC, _SHT_DYNSYM = 1, 2, 3, 6, 11
+_SHT_VERNEED, _SHT_VERSYM = 0x6FFFFFFE, 0x6FFFFFFF
 _EHDR, _PHDR = struct.Struct("<16s2HI3QI6H"), struct.Struct("<2I6Q")
 _SHDR, _SYM, _DYN = struct.Struct("<2I4Q2I2Q"), struct.Struct("<I2BH2Q"), struct.Struct("<2Q")
 _VERNEED, _VERNAUX = struct.Struct("<2H3I"), struct.Struct("<I2H2I")
@@ -29,6 +30,8 @@ class ElfFile:
     needed: tuple[str, ...] = ("libc.so.6", "libm.so.6")
     versions: tuple[str, ...] = ("GLIBC_2.2.5", "GLIBC_2.26", "GLIBC_2.4")
     """Symbol versions needed of the first library."""
+    versioned: bool = False
+    """Whether it says which import needs which: the first the first one, and so on. readelf wants more for that."""
     segments: tuple[tuple[int, int], ...] = (
         (PT_LOAD, READ),
         (PT_LOAD, READ | EXECUTE),
@@ -53,6 +56,7 @@ class ElfFile:
                 _Part(".dynsym", _SHT_DYNSYM, self._symbols(strings), link=1, info=1, entry=_SYM.size),
                 _Part(".dynamic", _SHT_DYNAMIC, self._dynamic(strings), link=1, entry=_DYN.size),
                 *([_Part(".gnu.version_r", _SHT_VERNEED, self._needs(strings), link=1, info=1)] * bool(self.versions)),
+                *([_Part(".gnu.version", _SHT_VERSYM, self._versions(), link=2, entry=2)] * self.versioned),
             ]
             parts.insert(0, _Part(".dynstr", _SHT_STRTAB, bytes(strings.table)))
         return self._file(parts)
@@ -67,6 +71,10 @@ class ElfFile:
     def _dynamic(self, strings: "_Strings") -> bytes:
         needed = [(DT_NEEDED, strings.add(name)) for name in self.needed]
         return b"".join(_DYN.pack(*tag) for tag in (*needed, *self.tags, (0, 0)))
+
+    def _versions(self) -> bytes:
+        needed = [2 + number if number < len(self.versions) else 1 for number in range(len(self.imports))]
+        return struct.pack(f"<{1 + len(self.imports) + len(self.exports)}H", 0, *needed, *([1] * len(self.exports)))
 
     def _needs(self, strings: "_Strings") -> bytes:
         last = len(self.versions) - 1

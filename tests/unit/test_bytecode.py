@@ -99,6 +99,15 @@ def test_a_changed_source_does_not_make_bytecode_stale(tmp_path: Path, python: s
     assert ask(python, tmp_path, "import plain; print(plain.VALUE)").startswith("a string")
 
 
+def test_a_package_keeps_what_is_no_python_of_this_version(tmp_path: Path, python: str) -> None:
+    make_tree(tmp_path, [*SOURCES])
+    for name, content in {"template.py": b"{{ name }} = 1 1", "null.py": b"\0", "latin.py": b"'\xe9'"}.items():
+        (tmp_path / name).write_bytes(content)
+    found = compile_tree(python, tmp_path, "packages")
+    assert len([name for name in found if name.endswith(".pyc")]) == len(SOURCES)
+    assert {"template.py", "null.py", "latin.py", *SOURCES} <= set(found)
+
+
 def test_modules_are_imported_from_bytecode_alone(tmp_path: Path, python: str) -> None:
     compile_tree(python, make_tree(tmp_path, [*SOURCES]), "lean")
     assert (

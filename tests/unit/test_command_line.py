@@ -126,11 +126,23 @@ def test_a_container_that_is_asked_for_takes_an_engine(
     assert "--workshop=host" in do
 
 
+def test_packages_that_are_not_locked_are_refused_before_anything_is_built(builder: CommandLine) -> None:
+    packages = builder.folder / "packages.txt"
+    packages.write_text("six==1.17.0\n", encoding="utf-8")
+    code, err = builder.build(f"--packages={packages}")
+    what, why, _ = complaint(err)
+    assert code == 24
+    assert str(packages) in what
+    assert why == "six==1.17.0: has no hash"
+    assert not builder.cache.exists()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         (),
         ("bake",),
+        ("build-layer", "--runtime=python3.13"),
         ("build-layer", "--stdlib=fat"),
         ("build-layer", "--workshop=garden"),
         ("build-layer", "--jobs=many"),

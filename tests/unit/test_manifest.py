@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from builder.audit import Elf
 from builder.deterministic_zip import EXECUTABLE, FILE, LINK, Entry, Record, Written, write_zip
-from builder.manifest import NOT_IN_THE_LAYER, make_manifest
+from builder.manifest import NOT_IN_THE_LAYER, describe, make_manifest
 from builder.pins import Archive, Pins, Source, load_pins
 from builder.target import CPUS, Target
 
@@ -32,6 +32,10 @@ WRITTEN = Written(
 )
 ORIGINS = {record.path: ("cpython", "zlib") for record in WRITTEN.records}
 ELVES = (Elf("bin/python3.13", "EM_X86_64", "2.26", ("libc.so.6",), 3000),)
+PACKAGE = describe(
+    Source("tzdata", "2026.6", "", "", (Archive("tzdata-2026.6-py3-none-any.whl", "f" * 64, 9, pypi="tzdata==2026.6"),))
+)
+"""Called as a source is."""
 PATCHES = MappingProxyType({"openssl": {"patches/openssl-3.5/0001-a.patch": "e" * 64}})
 
 
@@ -41,6 +45,7 @@ def text(
     target: Target = TARGET,
     written: Written = WRITTEN,
     origins: Mapping[str, tuple[str, ...]] = MappingProxyType(ORIGINS),
+    packages: Sequence[dict[str, Any]] = (),
 ) -> str:
     return make_manifest(
         name=target.name,
@@ -51,6 +56,7 @@ def text(
         origins=origins,
         elves=ELVES,
         compressor="0.9.1",
+        packages=packages,
     )
 
 
@@ -69,6 +75,18 @@ def test_the_schema_is_a_schema() -> None:
 @pytest.mark.parametrize("cpu", CPUS, ids=lambda cpu: cpu.lambda_name)
 def test_a_manifest_follows_the_schema(cpu: Any) -> None:
     check(manifest(target=Target("3.13.15", cpu)))
+
+
+def test_packages_are_described_as_sources_are() -> None:
+    found = manifest(packages=(PACKAGE,))
+    check(found)
+    assert found["packages"] == [PACKAGE]
+
+
+def test_a_layer_for_a_newer_glibc_is_for_the_runtimes_that_have_it() -> None:
+    assert manifest()["target"]["compatible_runtimes"] == ["provided.al2023", "provided.al2"]
+    newer = manifest(target=Target("3.13.15", CPUS[0], "2.34"))
+    assert newer["target"]["compatible_runtimes"] == ["provided.al2023"]
 
 
 def test_a_manifest_of_hand_made_pins_follows_the_schema() -> None:

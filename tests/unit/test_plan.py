@@ -15,13 +15,17 @@ import pytest
 
 from builder import plan
 from builder.errors import BadPins
+from builder.packages.requirements import Locked
 from builder.pins import Pins, Source, load_pins
 from builder.plan import (
     LAYER_CODE,
+    PACKAGES_CODE,
     PREFIX_CODE,
     RECIPES,
+    Bake,
     Compile,
     Materials,
+    Pack,
     Stdlib,
     Step,
     compile_steps,
@@ -41,7 +45,7 @@ OPENSSL_PATCH = f"patches/openssl-{PINS['openssl'].version.rpartition('.')[0]}/0
 PROFILE = "profiles/cpython-3.13.profdata.xz"
 FILES = {
     PROFILE: "4" * 64,
-    **dict.fromkeys((*PREFIX_CODE, *LAYER_CODE), "0" * 64),
+    **dict.fromkeys((*PREFIX_CODE, *PACKAGES_CODE, *LAYER_CODE), "0" * 64),
     OPENSSL_PATCH: "1" * 64,
     "runtime/bootstrap": "2" * 64,
     "runtime/loop.py": "3" * 64,
@@ -61,10 +65,11 @@ def planned(
     glibc: str = "2.26",
     stdlib: Stdlib = "lean",
     tools: Mapping[str, str] = MappingProxyType({"tool deflate": "1"}),
+    bake: Bake | None = None,
 ) -> dict[str, Step]:
     """A plan's steps by the first part of their names."""
     target = Target(pins.python("3.13").version, cpu, glibc)
-    steps = make_plan(pins, target, machine, Materials(files), stdlib, tools)
+    steps = make_plan(pins, target, machine, Materials(files), stdlib, tools, bake)
     return {step.name.partition("-")[0]: step for step in steps}
 
 
@@ -282,6 +287,49 @@ def test_another_machine_takes_its_own_compiler() -> None:
     assert changed(planned(machine=ARM64)) == EVERYTHING
 
 
+SIX = Locked("six", "1.17.0", ("a" * 64,))
+BAKE = Bake(Target("3.13.15", X86_64), (SIX,), "1.1.0")
+
+
+def test_packages_are_a_step_before_the_layer() -> None:
+    steps = planned(bake=BAKE)
+    assert list(steps)[-3:] == ["prefix", "packages", "layer"]
+    assert [given.name for given in steps["packages"].inputs] == ["build_python-x86_64"]
+    assert isinstance(pack := steps["layer"].work, Pack)
+    assert pack.name == "cpython-3.13.15-x86_64-packages"
+    assert steps["layer"].key != planned()["layer"].key
+
+
+def test_a_layer_of_both_kinds_has_both_in_its_name() -> None:
+    assert isinstance(pack := planned(bake=BAKE, stdlib="full")["layer"].work, Pack)
+    assert pack.name == "cpython-3.13.15-x86_64-full-packages"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(BAKE, packages=(replace(SIX, version="1.16.0"),)),
+        replace(BAKE, packages=(replace(SIX, sha256=("b" * 64,)),)),
+        replace(BAKE, packages=(SIX, replace(SIX, name="seven"))),
+        replace(BAKE, installer="2"),
+        replace(BAKE, target=replace(BAKE.target, glibc="2.34")),
+    ],
+    ids=["version", "hash", "one-more", "installer", "runtime"],
+)
+def test_other_packages_are_baked_anew_and_nothing_else_is(other: Bake) -> None:
+    assert changed(planned(bake=other), planned(bake=BAKE)) == {"packages", "layer"}
+
+
+@pytest.mark.parametrize("path", sorted({*PACKAGES_CODE} - {*PREFIX_CODE, *LAYER_CODE}))
+def test_code_that_bakes_bakes_anew(path: str) -> None:
+    assert changed(planned(bake=BAKE, files=with_file(path)), planned(bake=BAKE)) == {"packages", "layer"}
+
+
+def test_a_plan_without_packages_knows_nothing_of_the_code_that_bakes() -> None:
+    for path in {*PACKAGES_CODE} - {*PREFIX_CODE, *LAYER_CODE}:
+        assert changed(planned(files=with_file(path))) == set()
+
+
 KEYS = """
 from tests.unit.test_plan import planned
 for step in planned().values():
@@ -309,11 +357,11 @@ def test_comments_and_docstrings_in_the_builder_are_not_part_of_any_key(tmp_path
 def test_the_materials_are_the_files_that_steps_depend_on(tmp_path: Path) -> None:
     shipped = ("runtime/bootstrap", "runtime/deep/loop.py", "patches/openssl-3.5/0001-a.patch", PROFILE)
     ignored = ("runtime/__pycache__/loop.cpython-313.pyc", "builder/recipes/zlib.py", "README.md", "patches.txt")
-    for path in (*PREFIX_CODE, *LAYER_CODE, *shipped, *ignored):
+    for path in (*PREFIX_CODE, *PACKAGES_CODE, *LAYER_CODE, *shipped, *ignored):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(path, encoding="utf-8")
     materials = read_materials(tmp_path)
-    assert set(materials.sha256) == {*PREFIX_CODE, *LAYER_CODE, *shipped}
+    assert set(materials.sha256) == {*PREFIX_CODE, *PACKAGES_CODE, *LAYER_CODE, *shipped}
     assert list(materials.below("runtime")) == ["runtime/bootstrap", "runtime/deep/loop.py"]
     (tmp_path / "runtime/bootstrap").write_text("changed", encoding="utf-8")
     again = read_materials(tmp_path)

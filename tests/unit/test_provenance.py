@@ -13,7 +13,7 @@ from builder.pins import load_pins
 from builder.provenance import BUILD_TYPE, DECIDING, git_digest, make_provenance, vouch
 
 from .stand_ins import ROOT
-from .test_manifest import manifest, text
+from .test_manifest import PACKAGE, manifest, text
 
 PINS = load_pins()
 
@@ -50,6 +50,16 @@ def test_the_parameters_are_those_of_build_layer_and_the_build_type_names_their_
     page = (ROOT / BUILD_TYPE.partition("#")[2]).read_text(encoding="utf-8")
     for name in (*definition["externalParameters"], *definition["internalParameters"]):
         assert f"`{name}`" in page
+
+
+def test_packages_are_parameters_and_materials() -> None:
+    statement = json.loads(make_provenance(manifest(packages=(PACKAGE,)), {}, 0))
+    definition = statement["predicate"]["buildDefinition"]
+    own = {"runtime": "provided.al2", "packages": [f"tzdata==2026.6 --hash=sha256:{'f' * 64}"]}
+    assert definition["externalParameters"] == {"python": "3.13", "arch": "x86_64", "stdlib": "lean", **own}
+    assert definition["resolvedDependencies"][-1]["name"] == "tzdata-2026.6-py3-none-any.whl"
+    page = (ROOT / BUILD_TYPE.partition("#")[2]).read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in own)
 
 
 def test_every_pinned_archive_is_a_material_with_its_hash(materials: dict[str, Any]) -> None:

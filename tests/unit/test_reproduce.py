@@ -54,7 +54,7 @@ def build(
 
     def run(ending: str, without: tuple[str, ...] = HEAVY, built: Path | None = None) -> list[dict[str, Any]]:
         (tmp_path / "builder" / "__main__.py").write_text(STAND_IN + ending, encoding="utf-8")
-        reproduce(without, "host", "", tmp_path, report, built)
+        reproduce(without, "host", "", tmp_path, report, built=built)
         return [json.loads(line) for line in (tmp_path / "seen").read_text(encoding="utf-8").splitlines()]
 
     before = os.umask(0o002)  # what the first build must not depend on
@@ -63,6 +63,25 @@ def build(
 
 
 SAME = "made.write_text('same')\n"
+
+
+def test_what_two_builds_agree_on_is_kept_and_what_they_do_not_is_not(
+    tmp_path: Path, build: Builder, report: RecordingReport
+) -> None:
+    kept: list[list[str]] = []
+
+    def keep(folder: Path) -> None:
+        kept.append([path.name for path in folder.iterdir()])
+
+    build(SAME)
+    reproduce(HEAVY, "host", "", tmp_path, report, ("--arch=x86_64",), keep)
+    assert kept == [["a.zip"]]
+    seen = [json.loads(line) for line in (tmp_path / "seen").read_text(encoding="utf-8").splitlines()]
+    assert [call["arguments"].count("--arch=x86_64") for call in seen] == [0, 0, 1, 1]
+    (tmp_path / "builder" / "__main__.py").write_text(STAND_IN + "made.write_text(str(output))", encoding="utf-8")
+    with pytest.raises(NotReproducible):
+        reproduce(HEAVY, "host", "", tmp_path, report, (), keep)
+    assert len(kept) == 1
 
 
 def test_two_builds_that_agree_are_reported_with_their_checksum(build: Builder, report: RecordingReport) -> None:

@@ -15,7 +15,7 @@ from builder.pins import load_pins
 from builder.sbom import make_sbom
 
 from .stand_ins import ROOT
-from .test_manifest import manifest
+from .test_manifest import PACKAGE, manifest
 
 DATE = datetime(2026, 8, 5, 12, 25, tzinfo=UTC)
 PINS = load_pins()
@@ -115,3 +115,15 @@ def test_another_process_elsewhere_writes_the_same_bytes() -> None:
     given = json.dumps(manifest())
     done = subprocess.run(command, cwd="/", env=environment, input=given, capture_output=True, text=True, check=True)
     assert done.stdout == make_sbom(manifest(), DATE)
+
+
+def test_a_package_is_a_component_beside_a_source_of_the_same_name() -> None:
+    text = make_sbom(manifest(packages=(PACKAGE,)), DATE)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bom = json.loads(text)
+    (package,) = (component for component in bom["components"] if component["bom-ref"] == "pypi:tzdata@2026.6")
+    assert package["purl"].startswith("pkg:pypi/tzdata@2026.6?")
+    assert package["hashes"] == [{"alg": "SHA-256", "content": "f" * 64}]
+    assert "licenses" not in package
+    depends = {dependency["ref"]: dependency.get("dependsOn", ()) for dependency in bom["dependencies"]}
+    assert {"pypi:tzdata@2026.6", "tzdata@2026.6"} <= set(depends["cpython-3.13.15-x86_64"])

@@ -6,6 +6,7 @@ import stat
 import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from builder.errors import NotAsClaimed, NotReproducible, StepFailed
 from builder.verify import rebuild, verify
 
 from .stand_ins import RecordingReport
-from .test_manifest import text
+from .test_manifest import PACKAGE, TARGET, text
 
 ENTRIES = (
     Entry("bin/python", b"python3.13", LINK),
@@ -27,12 +28,12 @@ ENTRIES = (
 )
 
 
-def release(folder: Path, entries: tuple[Entry, ...] = ENTRIES) -> Path:
+def release(folder: Path, entries: tuple[Entry, ...] = ENTRIES, **options: Any) -> Path:
     """A zip and its manifest; the path of the zip."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "cpython-3.13.15-x86_64.zip"
     written = write_zip(entries, path)
-    manifest = text(written=written, origins={entry.path: ("runtime",) for entry in entries})
+    manifest = text(written=written, origins={entry.path: ("runtime",) for entry in entries}, **options)
     path.with_suffix(".manifest.json").write_text(manifest, encoding="utf-8")
     return path
 
@@ -170,7 +171,8 @@ STAND_IN = """
 import json, os, shutil, sys
 from pathlib import Path
 here = Path(__file__).parent
-seen = {"arguments": sys.argv[1:], "sources": os.environ["STATIC_PYTHON_SOURCES"],
+packages = [Path(word[11:]).read_text() for word in sys.argv if word.startswith("--packages=")]
+seen = {"arguments": sys.argv[1:], "packages": packages, "sources": os.environ["STATIC_PYTHON_SOURCES"],
         "cache": os.listdir(os.environ["STATIC_PYTHON_CACHE"])}
 (here / "seen.json").write_text(json.dumps(seen))
 output = next(word for word in sys.argv if word.startswith("--output=")).removeprefix("--output=")
@@ -206,6 +208,15 @@ def test_a_rebuild_begins_with_nothing_but_the_archives_and_builds_what_is_claim
     assert seen["sources"] == f"{tmp_path / 'downloads'}{os.pathsep}/mirror"
     assert seen["arguments"][:4] == ["build-layer", "--python=3.13", "--arch=x86_64", "--stdlib=lean"]
     assert report.notes[-1] == "cpython-3.13.15-x86_64.zip: the rebuild gives the same bytes"
+
+
+def test_a_rebuild_bakes_in_the_very_wheels(path: Path, tmp_path: Path, rebuilt: Rebuild) -> None:
+    options: dict[str, Any] = {"packages": (PACKAGE,), "target": replace(TARGET, glibc="2.34")}
+    release(path.parent, **options)
+    release(tmp_path / "builder" / "gives", **options)
+    seen = rebuilt(path)
+    assert seen["packages"] == [f"tzdata==2026.6 --hash=sha256:{'f' * 64}"]
+    assert seen["arguments"][-1] == "--runtime=provided.al2023"
 
 
 def test_a_zip_that_agrees_with_a_false_manifest_does_not_survive_the_rebuild(

@@ -1,0 +1,11 @@
+"""A lock file of packages → what of them stands in the layer.
+
+::
+
+    requirements.py   a file with hashes → what it asks for on the target
+    wheels.py         that → wheels, by pip
+    abi.py            can the target load what is compiled in them?
+    install.py        wheels → files, each with its owner
+
+No code of a package runs in any of this: a wheel is unpacked, and compiled to bytecode as the standard library is.
+"""

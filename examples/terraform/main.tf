@@ -1,0 +1,81 @@
+# terraform init && terraform apply
+
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    aws     = { source = "hashicorp/aws", version = "~> 6.0" }
+    archive = { source = "hashicorp/archive", version = "~> 2.4" }
+  }
+}
+
+variable "layer" {
+  type        = string
+  description = "The layer's zip, as nox -s build_layer leaves it"
+  default     = "../../dist/cpython-3.13.15-x86_64-packages.zip"
+}
+
+locals {
+  functions = {
+    orders = "../packages"
+    stream = "../streaming"
+  }
+}
+
+resource "aws_lambda_layer_version" "python" {
+  layer_name               = "python313-packages"
+  filename                 = var.layer
+  source_code_hash         = filebase64sha256(var.layer)
+  compatible_runtimes      = ["provided.al2023", "provided.al2"]
+  compatible_architectures = ["x86_64"]
+}
+
+data "archive_file" "function" {
+  for_each    = local.functions
+  type        = "zip"
+  source_file = "${each.value}/function.py"
+  output_path = "${path.module}/${each.key}.zip"
+}
+
+data "aws_iam_policy_document" "assume" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "function" {
+  name_prefix        = "python313-"
+  assume_role_policy = data.aws_iam_policy_document.assume.json
+}
+
+resource "aws_iam_role_policy_attachment" "logs" {
+  role       = aws_iam_role.function.name
+  policy_arn = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+}
+
+resource "aws_lambda_function" "example" {
+  for_each         = local.functions
+  function_name    = each.key
+  role             = aws_iam_role.function.arn
+  runtime          = "provided.al2023"
+  architectures    = ["x86_64"]
+  handler          = "function.handler"
+  memory_size      = 256
+  timeout          = 10
+  layers           = [aws_lambda_layer_version.python.arn]
+  filename         = data.archive_file.function[each.key].output_path
+  source_code_hash = data.archive_file.function[each.key].output_base64sha256
+}
+
+resource "aws_lambda_function_url" "stream" {
+  function_name      = aws_lambda_function.example["stream"].function_name
+  authorization_type = "AWS_IAM"
+  invoke_mode        = "RESPONSE_STREAM"
+}
+
+output "stream_url" {
+  value = aws_lambda_function_url.stream.function_url
+}

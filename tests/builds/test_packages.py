@@ -1,0 +1,168 @@
+"""`--packages`: wheels from PyPI in the layer, the same bytes twice, and on the loop's path."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from builder.invoke.call import unzip
+from builder.packages.abi import check_loadable
+from builder.packages.install import install_wheels
+from builder.packages.requirements import read_requirements
+from builder.packages.wheels import download_wheels
+from builder.store import Store
+from builder.target import CPUS
+from tests.builds.yard import Yard, planned
+from tests.product import ROOT, TARGET, Layer
+from tests.unit.packs import open_index
+from tests.unit.stand_ins import RecordingReport
+
+REQUIREMENTS = ROOT / "requirements" / "wheels.txt"
+NAME = f"{TARGET.name}-packages"
+
+
+def bake(
+    folder: Path, cache: Path, requirements: Path = REQUIREMENTS, **options: Any
+) -> "subprocess.CompletedProcess[str]":
+    command = (sys.executable, "-m", "builder", "build-layer", f"--packages={requirements}", f"--output={folder}")
+    environment = {**os.environ, "STATIC_PYTHON_CACHE": str(cache), **options.pop("env", {})}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.fixture(scope="module")
+def baked(tmp_path_factory: pytest.TempPathFactory, whole_yard: Yard) -> Path:
+    folder = tmp_path_factory.mktemp("baked") / "dist"
+    done = bake(folder, whole_yard.cache)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def manifest(baked: Path) -> dict[str, Any]:
+    return dict(json.loads((baked / f"{NAME}.manifest.json").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module")
+def layer(baked: Path, tmp_path_factory: pytest.TempPathFactory) -> Layer:
+    root = tmp_path_factory.mktemp("layer") / "opt"
+    unzip(baked / f"{NAME}.zip", root)
+    return Layer(root)
+
+
+def test_a_second_build_under_other_circumstances_gives_the_same_bytes(
+    baked: Path, whole_yard: Yard, tmp_path: Path
+) -> None:
+    store = Store(whole_yard.cache)
+    for step in (*(whole_yard.cache / "store").glob("packages-*"), store.result(planned()["layer"]).parent):
+        step.rename(tmp_path / step.name)
+    other = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C.UTF-8", "USER": "mallory", "HOME": str(tmp_path)}
+    done = bake(tmp_path / "dist", whole_yard.cache, env=other, umask=0o077)
+    assert done.returncode == 0, done.stderr
+    assert "✓ packages" in done.stderr
+    for path in baked.iterdir():
+        assert (tmp_path / "dist" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_the_interpreter_imports_them_from_bytecode(layer: Layer) -> None:
+    site = layer.root / "python" / "lib" / "python3.13" / "site-packages"
+    code = "import cffi, simplejson; print(simplejson.dumps(cffi.FFI().sizeof('int')), simplejson.__cached__)"
+    said = layer.run("-v", "-c", code, env={"PYTHONPATH": str(site)}).split()
+    assert said == ["4", f"{site}/simplejson/__pycache__/__init__.cpython-313.pyc"]
+
+
+def test_unchecked_bytecode_stands_beside_every_module(layer: Layer) -> None:
+    modules = sorted((layer.root / "python").rglob("*.py"))
+    assert len(modules) > 20
+    for module in modules:
+        content = (module.parent / "__pycache__" / f"{module.stem}.cpython-313.pyc").read_bytes()
+        assert content[4:8] == b"\1\0\0\0"  # PEP 552: hash-based, not to be checked
+
+
+def test_metadata_and_record_are_what_is_there(layer: Layer) -> None:
+    site = layer.root / "python" / "lib" / "python3.13" / "site-packages"
+    code = """
+import hashlib, base64
+from importlib.metadata import distributions
+for found in distributions(path=[%r]):
+    for file in found.files:
+        if file.hash:
+            digest = base64.urlsafe_b64encode(hashlib.sha256(file.locate().read_bytes()).digest()).rstrip(b"=").decode()
+            assert digest == file.hash.value, file
+    print(found.name)
+"""
+    assert sorted(layer.run("-c", code % str(site)).split()) == ["cffi", "pycparser", "simplejson"]
+
+
+def test_the_manifest_says_which_wheels_and_which_file_is_of_which(manifest: dict[str, Any]) -> None:
+    assert [package["name"] for package in manifest["packages"]] == ["cffi", "pycparser", "simplejson"]
+    (wheel,) = manifest["packages"][0]["archives"]
+    assert "cp313-cp313-manylinux" in wheel["file"]
+    assert wheel["sha256"] in REQUIREMENTS.read_text(encoding="utf-8")
+    origins = {entry["path"]: entry["origin"] for entry in manifest["entries"]}
+    site = "python/lib/python3.13/site-packages"
+    assert origins[f"{site}/simplejson/__pycache__/decoder.cpython-313.pyc"] == ["pypi:simplejson"]
+    compiled = [elf for elf in manifest["audit"]["elf"] if elf["path"].startswith(site)]
+    assert len(compiled) == 2
+    assert {elf["machine"] for elf in compiled} == {"EM_X86_64"}
+
+
+def test_the_layers_own_part_is_what_it_is_without_packages(manifest: dict[str, Any], layer_zip: Path) -> None:
+    text = layer_zip.with_name(f"{TARGET.name}.manifest.json").read_text(encoding="utf-8")
+    own = [entry for entry in manifest["entries"] if not entry["path"].startswith("python/")]
+    assert own == json.loads(text)["entries"]
+
+
+def test_verify_takes_the_zip_for_what_it_is(baked: Path) -> None:
+    command = (sys.executable, "-m", "builder", "verify", str(baked / f"{NAME}.zip"))
+    done = subprocess.run(
+        (*command, f"--manifest={baked / f'{NAME}.manifest.json'}"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_another_processor_gets_its_own_wheels_on_this_machine(tmp_path: Path) -> None:
+    target = replace(TARGET, cpu=CPUS[1])
+    locked = read_requirements(REQUIREMENTS, target)
+    (tmp_path / "wheels").mkdir()
+    wheels = download_wheels(locked, target, tmp_path / "wheels", RecordingReport())
+    packages = install_wheels(dict(zip(locked, wheels, strict=True)), target, tmp_path / "tree", tmp_path / "staging")
+    elves = check_loadable(tmp_path / "tree", packages.owners, target)
+    assert {elf.machine for elf in elves} == {"EM_AARCH64"}
+    for elf in elves:
+        with (tmp_path / "tree" / elf.path).open("rb") as file:
+            assert ELFFile(file)["e_machine"] == "EM_AARCH64"
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "told"),
+    [
+        ({"one": {"a.py": b"1"}, "two": {"a.py": b"2"}}, 27, "one and two: python/lib/python3.13/site-packages/a.py"),
+        ({"one": {"big": bytes(240_000_000)}}, 28, "Most weigh one 240 MB"),
+    ],
+    ids=["collision", "too-large"],
+)
+def test_what_cannot_be_baked_leaves_nothing_in_dist(
+    tmp_path: Path,
+    whole_yard: Yard,
+    monkeypatch: pytest.MonkeyPatch,
+    files: dict[str, dict[str, bytes]],
+    code: int,
+    told: str,
+) -> None:
+    index = open_index(tmp_path / "index", monkeypatch)
+    for name, contents in files.items():
+        index.add(name, contents)
+    done = bake(tmp_path / "dist", whole_yard.cache, index.requirements())
+    assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "dist").exists()

@@ -1,0 +1,23 @@
+"""AWS, as for the tests of deployment, and the layer that the examples want."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.aws.conftest import cloud, running_cloud
+from tests.product import ROOT, TARGET
+
+__all__ = ["cloud", "running_cloud"]
+
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.fixture(scope="session")
+def layer_with_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    requirements = EXAMPLES / "packages" / "requirements.txt"
+    command = (sys.executable, "-m", "builder", "build-layer", f"--packages={requirements}", f"--output={folder}")
+    subprocess.run(command, cwd=ROOT, check=True)
+    return folder / f"{TARGET.name}-packages.zip"

@@ -1,0 +1,377 @@
+"""builder.packages: what a lock file asks for is what stands in the layer, or an error says why it cannot."""
+
+import hashlib
+import tarfile
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from builder.deterministic_zip import FILE, Entry
+from builder.errors import (
+    BuildError,
+    FilesCollide,
+    LayerTooLarge,
+    NotLoadable,
+    NotLocked,
+    NoWheel,
+    Unobtainable,
+    UnsafeArchive,
+    WrongHash,
+)
+from builder.layer import LayerTree, with_packages
+from builder.pack import check_unzipped
+from builder.packages.abi import check_loadable
+from builder.packages.install import Packages, install_wheels
+from builder.packages.requirements import Locked, read_requirements
+from builder.packages.wheels import download_wheels, platforms
+from builder.target import CPUS, Target
+
+from . import elves
+from .elves import ElfFile
+from .packs import Index, open_index
+from .stand_ins import RecordingReport
+
+X86_64, ARM64 = (Target("3.13.15", cpu) for cpu in CPUS)
+A, B = "a" * 64, "b" * 64
+SITE = "python/lib/python3.13/site-packages"
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
+    return open_index(tmp_path / "index", monkeypatch)
+
+
+# What a file asks for.
+
+
+def asked(folder: Path, text: str, target: Target = X86_64) -> tuple[Locked, ...]:
+    path = folder / "packages.txt"
+    path.write_text(text, encoding="utf-8")
+    return read_requirements(path, target)
+
+
+def test_a_file_of_pip_compile_is_read(tmp_path: Path) -> None:
+    text = f"""
+    # written by a tool
+    Typing_Extensions==4.16.0 \\
+        --hash=sha256:{B} \\
+        --hash=sha256:{A}
+        # via pydantic
+    six[extra] == 1.17.0 --hash sha256:{A}  # as well
+    --only-binary=:all:
+    """
+    assert asked(tmp_path, text) == (Locked("six", "1.17.0", (A,)), Locked("typing-extensions", "4.16.0", (A, B)))
+
+
+@pytest.mark.parametrize(
+    ("marker", "targets"),
+    [
+        ("python_version < '3.13'", ()),
+        ("python_full_version >= '3.13.15'", (X86_64, ARM64)),
+        ("platform_machine == 'aarch64'", (ARM64,)),
+        ("platform_machine != 'aarch64' and sys_platform == 'linux'", (X86_64,)),
+        ("sys_platform == 'win32' or extra == 'x'", ()),
+    ],
+)
+def test_markers_are_decided_for_the_target(tmp_path: Path, marker: str, targets: tuple[Target, ...]) -> None:
+    text = f"six==1 --hash=sha256:{A}\nthing==1 ; {marker} --hash=sha256:{A}"
+    for target in (X86_64, ARM64):
+        names = [locked.name for locked in asked(tmp_path, text, target)]
+        assert names == ["six", "thing"][: 1 + (target in targets)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("six==1.17.0", "six==1.17.0: has no hash"),
+        (f"six>=1 --hash=sha256:{A}", "six>=1: is not pinned by =="),
+        (f"six==1.* --hash=sha256:{A}", "six==1.*: is not pinned by =="),
+        (f"six --hash=sha256:{A}", "six: is not pinned by =="),
+        (f"six==1 --hash=md5:{A}", "six==1: has a hash that is no sha256"),
+        (f"six @ https://x.example/six.whl --hash=sha256:{A}", "comes from an address of its own"),
+        ("-e .", "-e .: only packages may stand here"),
+        ("-r more.txt", "-r more.txt: only packages may stand here"),
+        ("--index-url https://x.example/", "only packages may stand here"),
+        ("../six-1.17.0.whl", "../six-1.17.0.whl: "),
+        (f"six==1 --hash=sha256:{A}\nSix==1 --hash=sha256:{B}", "six: stands there twice"),
+        ("# nothing", "it asks for no package on this target"),
+    ],
+)
+def test_what_is_not_locked_is_told(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(NotLocked) as caught:
+        asked(tmp_path, text)
+    assert told in caught.value.why
+
+
+def test_everything_that_is_not_locked_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(NotLocked) as caught:
+        asked(tmp_path, "a==1\nb\n-e .")
+    assert len(caught.value.why.splitlines()) == 3
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotLocked, match="cannot be read"):
+        read_requirements(tmp_path / "none.txt", X86_64)
+
+
+# Wheels.
+
+
+def wheels(index: Index, target: Target = X86_64) -> list[str]:
+    """Names of the wheels that the target gets of everything in the index."""
+    folder = index.folder.parent / "wheels"
+    locked = read_requirements(index.requirements(), target)
+    return [path.name for path in download_wheels(locked, target, folder, RecordingReport())]
+
+
+@pytest.mark.parametrize(("target", "machine"), [(X86_64, "x86_64"), (ARM64, "aarch64")])
+def test_the_target_and_not_this_machine_decides_the_wheel(index: Index, target: Target, machine: str) -> None:
+    for other in ("x86_64", "aarch64"):
+        index.add("thing", {other: b""}, tag=f"cp313-cp313-manylinux_2_17_{other}.manylinux2014_{other}")
+    index.add("thing", {"pure": b""})
+    index.add("thing", {"musl": b""}, tag="cp313-cp313-musllinux_1_2_x86_64")
+    index.add("thing", {"older": b""}, tag=f"cp312-cp312-manylinux_2_17_{machine}")
+    assert wheels(index, target) == [f"thing-1.0-cp313-cp313-manylinux_2_17_{machine}.manylinux2014_{machine}.whl"]
+
+
+def test_a_wheel_for_a_newer_glibc_is_for_a_newer_runtime(index: Index) -> None:
+    index.add("thing", {"a": b""}, tag="cp313-abi3-manylinux_2_28_x86_64")
+    with pytest.raises(NoWheel) as caught:
+        wheels(index)
+    assert caught.value.what == "thing==1.0 has no wheel for this target."
+    assert "--runtime provided.al2023" in caught.value.do
+    assert wheels(index, replace(X86_64, glibc="2.34")) == ["thing-1.0-cp313-abi3-manylinux_2_28_x86_64.whl"]
+
+
+def test_the_tags_of_a_target_begin_with_its_own_glibc() -> None:
+    x86_64, arm64 = list(platforms(X86_64)), list(platforms(ARM64))
+    assert (x86_64[0], x86_64[-1]) == ("manylinux_2_26_x86_64", "manylinux1_x86_64")
+    assert (arm64[0], arm64[-2:]) == ("manylinux_2_26_aarch64", ["manylinux_2_17_aarch64", "manylinux2014_aarch64"])
+
+
+def test_an_sdist_is_not_built(index: Index) -> None:
+    path = index.folder / "thing-1.0.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        script = b"raise SystemExit('this ran')"
+        member = tarfile.TarInfo("thing-1.0/setup.py")
+        member.size = len(script)
+        archive.addfile(member, BytesIO(script))
+    index.lock("thing", path)
+    with pytest.raises(NoWheel, match="has no wheel"):
+        wheels(index)
+
+
+def test_a_wheel_that_is_not_the_locked_one_is_refused(index: Index) -> None:
+    index.add("thing", {"a": b"1"})
+    index.locked["thing==1.0"] = [A]
+    with pytest.raises(WrongHash) as caught:
+        wheels(index)
+    assert A in caught.value.why
+
+
+def test_an_index_out_of_reach_is_told_as_such(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.locked["thing==1.0"] = [A]
+    for name, value in {"NO_INDEX": "0", "INDEX_URL": "http://127.0.0.1:9/", "RETRIES": "1"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    with pytest.raises(Unobtainable):
+        wheels(index)
+
+
+# Files.
+
+
+def installed(index: Index, *paths: Path) -> tuple[Packages, Path]:
+    """What wheels become, and the folder."""
+    tree = index.folder.parent / "tree"
+    given = {Locked(path.name.partition("-")[0], "1.0", ()): path for path in paths}
+    return install_wheels(given, X86_64, tree, index.folder.parent / "staging"), tree
+
+
+def test_a_wheels_files_stand_where_the_loop_finds_them(index: Index) -> None:
+    scripts = b"[console_scripts]\nrun = thing:main\n"
+    files = {
+        "thing/__init__.py": b"def main(): ...\n",
+        "thing/__pycache__/__init__.cpython-313.pyc": b"whatever",
+        "thing-1.0.dist-info/entry_points.txt": scripts,
+        "thing-1.0.data/data/etc/thing.conf": b"x=1\n",
+        "thing-1.0.data/scripts/hello": b"#!python\nprint()\n",
+    }
+    found, tree = installed(index, index.add("thing", files))
+    assert sorted(found.owners) == sorted(
+        (
+            *("python/bin/hello", "python/bin/run", "python/etc/thing.conf", f"{SITE}/thing/__init__.py"),
+            *(f"{SITE}/thing-1.0.dist-info/{name}" for name in ("INSTALLER", "METADATA", "RECORD", "WHEEL")),
+            f"{SITE}/thing-1.0.dist-info/entry_points.txt",
+        )
+    )
+    assert set(found.owners.values()) == {("thing",)}
+    for script in ("hello", "run"):
+        path = tree / "python" / "bin" / script
+        assert path.read_text(encoding="utf-8").splitlines()[0] == "#!/opt/bin/python3.13"
+        assert path.stat().st_mode & 0o100
+
+
+def test_record_lists_what_is_there_sorted_and_without_anything_of_this_machine(index: Index) -> None:
+    files = {"z.py": b"", "a.py": b"", "thing-1.0.dist-info/entry_points.txt": b"[console_scripts]\nrun = a:b\n"}
+    found, tree = installed(index, index.add("thing", files))
+    record = (tree / SITE / "thing-1.0.dist-info" / "RECORD").read_text(encoding="utf-8")
+    listed = [line.split(",")[0] for line in record.splitlines()]
+    assert sorted(listed) == sorted(
+        path.removeprefix(f"{SITE}/").replace("python/bin", "../../../bin") for path in found.owners
+    )
+    own = [path for path in listed if not path.startswith("..")]
+    assert own == sorted(own)
+    empty = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
+    assert f"a.py,sha256={empty},0" in record
+    assert str(index.folder.parent) not in record
+
+
+def test_a_package_is_described_as_sources_are(index: Index) -> None:
+    metadata = "License: BSD\nProject-URL: Source, https://x.example/thing\n"
+    path = index.add("thing", {"a.py": b""}, metadata=metadata)
+    ((described),) = installed(index, path)[0].sources
+    archive = {
+        "file": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "size": path.stat().st_size,
+        "pypi": "thing==1.0",
+    }
+    assert described == {
+        "name": "thing",
+        "version": "1.0",
+        "licence": "BSD",
+        "homepage": "https://x.example/thing",
+        "archives": [archive],
+        "patches": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("metadata", "licence"),
+    [
+        ("License-Expression: Apache-2.0 OR MIT\nLicense: Apache\n", "Apache-2.0 OR MIT"),
+        (f"License: {'x' * 101}\nClassifier: License :: OSI Approved :: MIT License\n", "MIT License"),
+        ("Classifier: Programming Language :: Python\n", ""),
+    ],
+)
+def test_a_licence_is_what_the_metadata_says_shortly(index: Index, metadata: str, licence: str) -> None:
+    packages, _ = installed(index, index.add("thing", {}, metadata=metadata))
+    assert packages.sources[0]["licence"] == licence
+
+
+def test_what_was_installed_is_read_as_it_was_written(index: Index, tmp_path: Path) -> None:
+    packages, _ = installed(index, index.add("thing", {"a.py": b""}))
+    packages.write(tmp_path)
+    again = Packages.read(tmp_path)
+    assert (list(again.sources), list(again.owners)) == (list(packages.sources), list(packages.owners))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "place"),
+    [
+        ({"shared/a.py": b"1"}, {"shared/a.py": b"2"}, "shared/a.py"),
+        ({"shared": b"1"}, {"shared/a.py": b"2"}, "shared/a.py"),
+        ({"shared/a.py": b"1"}, {"shared": b"2"}, "shared"),
+    ],
+    ids=["file-and-file", "file-and-folder", "folder-and-file"],
+)
+def test_two_packages_with_different_files_at_one_place_are_named(
+    index: Index, one: dict[str, bytes], other: dict[str, bytes], place: str
+) -> None:
+    with pytest.raises(FilesCollide) as caught:
+        installed(index, index.add("one", one), index.add("other", other))
+    assert caught.value.why == f"one and other: {SITE}/{place}"
+
+
+def test_the_same_file_of_two_packages_is_both_ones(index: Index) -> None:
+    packages, _ = installed(index, *(index.add(name, {"space/__init__.py": b"#"}) for name in ("one", "other")))
+    assert packages.owners[f"{SITE}/space/__init__.py"] == ("one", "other")
+
+
+@pytest.mark.parametrize("path", ["../../../../bin/python3.13", "thing-1.0.data/scripts/../../../x", "/etc/passwd"])
+def test_a_wheel_that_leaves_its_folder_is_refused(index: Index, path: str) -> None:
+    with pytest.raises(UnsafeArchive, match=r"thing-1\.0-py3-none-any\.whl cannot be installed"):
+        installed(index, index.add("thing", {path: b"!"}))
+    assert not (index.folder.parent / "tree").exists()
+
+
+def test_what_is_no_wheel_is_refused(index: Index) -> None:
+    path = index.folder / "thing-1.0-py3-none-any.whl"
+    path.write_bytes(b"no zip")
+    with pytest.raises(UnsafeArchive):
+        installed(index, path)
+
+
+# Compiled code.
+
+
+def loadable(folder: Path, content: bytes, target: Target = X86_64) -> None:
+    (folder / "thing.so").write_bytes(content)
+    check_loadable(folder, {"thing.so": ("thing",)}, target)
+
+
+GOOD = ElfFile(
+    imports=("PyLong_FromLong", "memcpy"),
+    exports=("PyInit_thing",),
+    versions=("GLIBC_2.2.5", "GLIBC_2.14"),
+    versioned=True,
+    segments=(*ElfFile.segments, (elves.PT_DYNAMIC, elves.READ)),
+)
+
+
+def test_an_extension_module_for_the_target_passes(tmp_path: Path) -> None:
+    loadable(tmp_path, GOOD.content())
+    loadable(tmp_path, replace(GOOD, machine=elves.AARCH64).content(), ARM64)
+    loadable(tmp_path, ElfFile(linked_dynamically=False).content())
+    loadable(tmp_path, b"#!/bin/sh\n")
+
+
+def test_one_for_another_processor_is_told_with_its_package(tmp_path: Path) -> None:
+    with pytest.raises(NotLoadable) as caught:
+        loadable(tmp_path, GOOD.content(), ARM64)
+    assert caught.value.why == "thing: thing.so: is for EM_X86_64, not EM_AARCH64"
+
+
+def test_one_for_a_newer_glibc_is_told_with_its_symbols(tmp_path: Path) -> None:
+    newer = replace(GOOD, versions=("GLIBC_2.2.5", "GLIBC_2.28"))
+    with pytest.raises(NotLoadable) as caught:
+        loadable(tmp_path, newer.content())
+    assert caught.value.why == "thing: thing.so: needs glibc 2.28, above 2.26: memcpy@GLIBC_2.28"
+    loadable(tmp_path, newer.content(), replace(X86_64, glibc="2.34"))
+
+
+def test_a_damaged_one_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotLoadable, match=r"thing\.so: is damaged"):
+        loadable(tmp_path, b"\x7fELF\x02\x01\x01")
+
+
+# The layer.
+
+
+def test_bytecode_is_from_the_package_that_its_source_is_from(tmp_path: Path) -> None:
+    folder = tmp_path / "python" / "__pycache__"
+    folder.mkdir(parents=True)
+    for path in (tmp_path / "python" / "a.b.py", folder / "a.b.cpython-313.pyc"):
+        path.write_bytes(b"")
+    layer = with_packages(LayerTree((), {}), tmp_path, {"python/a.b.py": ("one", "two")})
+    assert set(layer.origins) == {"python/a.b.py", "python/__pycache__/a.b.cpython-313.pyc"}
+    assert set(layer.origins.values()) == {("pypi:one", "pypi:two")}
+
+
+def test_a_layer_that_lambda_would_not_unzip_names_what_weighs_most() -> None:
+    def layer(size: int) -> LayerTree:
+        entries = (Entry("a", bytes(size), FILE), Entry("b", bytes(100_000_000), FILE))
+        return LayerTree(entries, {"a": ("pypi:torch",), "b": ("pypi:numpy",)})
+
+    check_unzipped(layer(162_144_000))
+    with pytest.raises(LayerTooLarge) as caught:
+        check_unzipped(layer(162_144_001))
+    assert "262,144,001 bytes" in caught.value.why
+    assert "torch 162 MB, numpy 100 MB" in caught.value.why
+
+
+def test_every_failure_of_packages_is_told_apart_by_its_exit_code() -> None:
+    kinds: tuple[type[BuildError], ...] = (NotLocked, NoWheel, NotLoadable, FilesCollide, LayerTooLarge)
+    assert [kind.exit_code for kind in kinds] == [24, 25, 26, 27, 28]
