@@ -14,12 +14,12 @@ from builder.console import Terminal
 from builder.engine import connect
 from builder.fetch import fetch
 from builder.images import Images
+from builder.invoke.call import ENVIRONMENT, unzip
 from builder.parcel import Parcel
 from builder.pins import load_pins
 from builder.unpack import unpack
 from regrtest import modules
-from tests.inside import ENVIRONMENT
-from tests.product import ROOT, TARGET, Layer, unzip
+from tests.product import ROOT, TARGET, Layer
 
 MEMORY = 6 << 30
 """Bytes for several tests at a time."""

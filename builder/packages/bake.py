@@ -24,5 +24,5 @@ def bake(task: Bake, room: Room, work: Path, inputs: Mapping[str, Path], report:
     packages = replace(packages, elves=check_loadable(tree, packages.owners, target))
     place = site_packages(target.series)
     compiling = (bytecode.__file__, f"{PREFIX}/{place}", "packages")
-    run_build_python(room, inputs["build_python"], target.series, f"out/{TREE}/{place}", compiling)
+    run_build_python(room, inputs["build_python"], target.series, f"out/{TREE}/{place}", {}, compiling)
     packages.write(work / "out")
