@@ -33,6 +33,10 @@ COMPILER_FLAGS = (
     Flag("-g0", "zig adds line tables by default; they hold paths and are stripped anyway"),
     Flag("-fomit-frame-pointer", "zig keeps frame pointers by default; nothing on Lambda walks them"),
     Flag("-ffunction-sections -fdata-sections", "lets the linker drop what nobody calls"),
+    Flag(
+        "-fno-asynchronous-unwind-tables -fno-unwind-tables",
+        "a twentieth of the file, for debuggers that would need symbols too: no exception of C++ passes through C",
+    ),
     Flag("-fstack-protector-strong", "audited: stack overflows abort"),
     Flag("-D_FORTIFY_SOURCE=2", "audited: checked string and memory functions; level 3 needs glibc 2.34"),
 )
@@ -41,6 +45,7 @@ LINKER_FLAGS = (
     Flag("-Wl,-z,relro -Wl,-z,now", "audited: relocations are resolved at start and then read-only"),
     Flag("-Wl,-z,noexecstack", "audited: hand-written assembly without a note must not make the stack executable"),
     Flag("-Wl,--gc-sections", "drops what nobody calls"),
+    Flag("-Wl,--hash-style=gnu", "one table of names is enough for every glibc"),
     Flag("-Wl,--build-id=none", "the manifest's sha256 identifies the file"),
     Flag("-s", "no symbol table: names of local functions are half of the file"),
 )
@@ -53,6 +58,7 @@ INTERPRETER_LINKER_FLAGS = (
     # interpreter is twice as long.
     Flag("-Wl,-mllvm,-import-hot-multiplier=1", "what others call often may be inlined there if it is short"),
     Flag("-Wl,-mllvm,-import-critical-multiplier=1", "the same for what they call very often"),
+    Flag("-Wl,-mllvm,-import-instr-limit=50", "and half as much as usual of what they call at times"),
 )
 
 PROFILE_FLAGS = (
