@@ -167,6 +167,13 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session
+def update_pins(session: nox.Session) -> None:
+    """Raise the pins that are wheels, and show what Debian has newer of the others: `-- [NAME...] [--dry-run]`."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "update-pins", *session.posargs)
+
+
+@nox.session
 def download(session: nox.Session) -> None:
     """Bring released zips into dist/, if its manifests vouch for them: `-- --from URL|DIR [--name NAME]`."""
     install(session, "build")

@@ -33,6 +33,7 @@ from builder.provenance import vouch
 from builder.reproduce import VARIATIONS, reproduce
 from builder.store import Store
 from builder.target import BUILDABLE, RUNTIMES, Target, make_target, this_machine
+from builder.update import update_pins
 from builder.verify import rebuild, verify
 from builder.workshop.choice import Choice, open_workshop
 from builder.workshop.host import Host
@@ -118,6 +119,11 @@ def verify_zip(options: argparse.Namespace, terminal: Terminal) -> None:
     if options.rebuild:
         rebuild(options.zip, claim, cache_folder() / "downloads", terminal)
     print(f"{options.zip}: OK")
+
+
+def raise_pins(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Newer wheels into pins.toml; prints what became of each pin."""
+    print(*update_pins(options.name, options.dry_run, terminal), sep="\n")
 
 
 def download_zips(options: argparse.Namespace, terminal: Terminal) -> None:
@@ -220,6 +226,11 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--manifest", type=Path, help="the manifest (default: the one in dist/ that speaks of the zip)")
     check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
     check.set_defaults(command=verify_zip)
+
+    newer = commands.add_parser("update-pins", help="raise the pins that are wheels, and show what else is newer")
+    newer.add_argument("name", nargs="*", help="a source of pins.toml (default: all)")
+    newer.add_argument("--dry-run", action="store_true", help="show it; write nothing")
+    newer.set_defaults(command=raise_pins)
 
     get = commands.add_parser("download", help="bring released zips into dist/, if its manifests vouch for them")
     get.add_argument("--from", dest="origin", required=True, metavar="URL|DIR", help="what has them, by their names")

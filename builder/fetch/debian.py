@@ -4,6 +4,7 @@ apt works in a folder of its own: lists of the suites that are asked for are kep
 changes. Root is not needed.
 """
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -30,6 +31,24 @@ def download(archive: Archive, part: Path, report: Report) -> None:
         if len(found) != 1:
             raise _unobtainable(archive, f"the package has no archive of {archive.size} bytes")
         shutil.move(found[0], part)
+
+
+def listed(archive: Archive) -> dict[str, dict[int, str]]:
+    """The versions that Debian has of the source package that an archive is from, each with its files: size → sha256.
+
+    `Unobtainable` if apt cannot say.
+    """
+    package = archive.debian.partition("=")[0]
+    with tempfile.TemporaryDirectory(prefix="apt-") as folder:
+        apt = _private_apt(Path(folder), archive)
+        _run((*apt, "update"), archive)
+        told = _run(("apt-cache", *apt[1:], "showsrc", "--only-source", package), archive)
+    found = {}
+    for paragraph in told.strip().split("\n\n"):
+        (version,) = re.findall(r"^Version: (\S+)", paragraph, re.MULTILINE)
+        files = re.findall(r"^ ([0-9a-f]{64}) (\d+) ", paragraph, re.MULTILINE)
+        found[version] = {int(size): sha256 for sha256, size in files}
+    return found
 
 
 def _private_apt(folder: Path, archive: Archive) -> tuple[str, ...]:

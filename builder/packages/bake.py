@@ -8,7 +8,7 @@ from builder import bytecode
 from builder.assemble import PREFIX, run_build_python
 from builder.fetch.report import Report
 from builder.packages.abi import check_loadable
-from builder.packages.install import TREE, install_wheels, site_packages
+from builder.packages.install import TREE, install_wheels, missing, site_packages
 from builder.packages.wheels import download_wheels
 from builder.plan import Bake
 from builder.workshop import Room
@@ -23,6 +23,8 @@ def bake(task: Bake, room: Room, work: Path, inputs: Mapping[str, Path], report:
     packages = install_wheels(dict(zip(task.packages, wheels, strict=True)), target, tree, work / "staging")
     packages = replace(packages, elves=check_loadable(tree, packages.owners, target))
     place = site_packages(target.series)
+    for lack in sorted(missing(tree / place, target)):
+        report.note(lack)
     compiling = (bytecode.__file__, f"{PREFIX}/{place}", "packages")
     run_build_python(room, inputs["build_python"], target.series, f"out/{TREE}/{place}", {}, compiling)
     packages.write(work / "out")

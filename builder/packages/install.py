@@ -10,10 +10,10 @@ import shutil
 import warnings
 import zipfile
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from email.message import Message
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,13 @@ from installer.destinations import SchemeDictionaryDestination
 from installer.exceptions import InstallerError
 from installer.sources import WheelFile
 from installer.utils import parse_metadata_file
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from builder.audit import Elf
 from builder.errors import FilesCollide, UnsafeArchive
 from builder.manifest import describe
-from builder.packages.requirements import Locked
+from builder.packages.requirements import Locked, environment
 from builder.pins import Archive, Source
 from builder.target import Target
 
@@ -101,6 +103,17 @@ def install_wheels(wheels: Mapping[Locked, Path], target: Target, tree: Path, st
             "Leave one of them out: together they would not work anywhere.",
         )
     return Packages(tuple(sources), dict(sorted(owners.items())))
+
+
+def missing(site: Path, target: Target) -> Iterator[str]:
+    """What installed packages need and is not there: on purpose, if another layer or the function has it."""
+    found = list(distributions(path=[str(site)]))
+    names = {canonicalize_name(package.name) for package in found}
+    for package in found:
+        for need in map(Requirement, package.requires or ()):
+            wanted = need.marker is None or need.marker.evaluate(environment(target))
+            if wanted and canonicalize_name(need.name) not in names:
+                yield f"{package.name} needs {need.name}, which is not among the packages"
 
 
 def _owners(place: str, goal: Path, owners: Mapping[str, tuple[str, ...]], tree: Path) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def read_requirements(path: Path, target: Target) -> tuple[Locked, ...]:
     found: dict[str, Locked] = {}
     for line in _logical_lines(text):
         try:
-            locked = _read(line, _environment(target))
+            locked = _read(line, environment(target))
         except ValueError as error:
             problems.append(f"{line.split(' --hash')[0]}: {error}")
         else:
@@ -91,7 +91,7 @@ def _read(line: str, environment: dict[str, str]) -> Locked | None:
     raise ValueError("is not pinned by ==")
 
 
-def _environment(target: Target) -> dict[str, str]:
+def environment(target: Target) -> dict[str, str]:
     """What markers see on Lambda: https://packaging.python.org/specifications/dependency-specifiers/"""
     return {
         "implementation_name": "cpython",

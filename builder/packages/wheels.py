@@ -88,8 +88,8 @@ def _explain(said: str, target: Target) -> Exception:
         name = said.partition(_SAYS_NO_WHEEL)[2].splitlines()[0].partition(" --hash")[0]
         return NoWheel(
             f"{name} has no wheel for this target.",
-            f"None of its locked files is a wheel for CPython {target.series} on {target.cpu.machine} with glibc "
-            f"{target.glibc};\n       sdists are not built: that would run their code. pip says: {why}",
+            f"pip finds no locked one for CPython {target.series} on {target.cpu.machine} with glibc {target.glibc};\n"
+            f"       an sdist is not built: that would run its code. pip says: {why}",
             "Lock a version that has one; or, where glibc is what is too old, build for --runtime provided.al2023.",
         )
     return Unobtainable(

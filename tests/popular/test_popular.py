@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from builder.errors import BuildError, Unobtainable
+from builder.errors import BuildError, NoWheel
 from popular.__main__ import by_lines, results, tasks
 from popular.inside import compiled, named
 from popular.packages import LIST, LeftOut, Packages, load_packages
@@ -172,6 +172,6 @@ def test_wheels_that_cannot_be_had_are_one_error_and_leave_nothing(
     requirements.write_text(f"nothing==1.0 --hash=sha256:{'0' * 64}\n")
     monkeypatch.setattr(wheels, "_locked", lambda _: requirements)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(Unobtainable, match=r"nothing==1\.0"):
+    with pytest.raises(NoWheel, match=r"nothing==1\.0"):
         wheels.kept_wheels("some", sys.executable, cache)
     assert list((cache / "wheels").iterdir()) == []

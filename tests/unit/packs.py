@@ -24,12 +24,13 @@ class Index:
         name: str,
         files: Mapping[str, bytes],
         *,
+        version: str = "1.0",
         tag: str = "py3-none-any",
         metadata: str = "License-Expression: MIT\n",
     ) -> Path:
-        """A wheel of version 1.0; ``files`` are those besides METADATA, WHEEL and RECORD."""
-        info, path = f"{name}-1.0.dist-info", self.folder / f"{name}-1.0-{tag}.whl"
-        head = f"Metadata-Version: 2.4\nName: {name}\nVersion: 1.0\n"
+        """A wheel; ``files`` are those besides METADATA, WHEEL and RECORD."""
+        info, path = f"{name}-{version}.dist-info", self.folder / f"{name}-{version}-{tag}.whl"
+        head = f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n"
         contents = {
             **files,
             f"{info}/METADATA": (head + metadata).encode(),
@@ -40,11 +41,11 @@ class Index:
             for place, content in contents.items():
                 wheel.writestr(place, content)
             wheel.writestr(f"{info}/RECORD", "\n".join((*rows, f"{info}/RECORD,,\n")))
-        return self.lock(name, path)
+        return self.lock(name, path, version)
 
-    def lock(self, name: str, path: Path) -> Path:
+    def lock(self, name: str, path: Path, version: str = "1.0") -> Path:
         """Adds a file's hash to a package's."""
-        self.locked.setdefault(f"{name}==1.0", []).append(hashlib.sha256(path.read_bytes()).hexdigest())
+        self.locked.setdefault(f"{name}=={version}", []).append(hashlib.sha256(path.read_bytes()).hexdigest())
         return path
 
     def requirements(self) -> Path:

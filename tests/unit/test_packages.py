@@ -23,7 +23,7 @@ from builder.errors import (
 from builder.layer import LayerTree, with_packages
 from builder.pack import check_unzipped
 from builder.packages.abi import check_loadable
-from builder.packages.install import Packages, install_wheels
+from builder.packages.install import Packages, install_wheels, missing
 from builder.packages.requirements import Locked, read_requirements
 from builder.packages.wheels import download_wheels, platforms
 from builder.target import CPUS, Target
@@ -266,6 +266,16 @@ def test_what_was_installed_is_read_as_it_was_written(index: Index, tmp_path: Pa
     packages.write(tmp_path)
     again = Packages.read(tmp_path)
     assert (list(again.sources), list(again.owners)) == (list(packages.sources), list(packages.owners))
+
+
+def test_what_packages_need_and_is_not_there_is_known(index: Index) -> None:
+    needs = (
+        *("Other_Thing", "absent>=2", "windows; sys_platform == 'win32'", "more; extra == 'more'"),
+        "older; python_version < '3.13'",
+    )
+    metadata = "".join(f"Requires-Dist: {need}\n" for need in needs)
+    _, tree = installed(index, index.add("thing", {}, metadata=metadata), index.add("other_thing", {}))
+    assert [*missing(tree / SITE, X86_64)] == ["thing needs absent, which is not among the packages"]
 
 
 @pytest.mark.parametrize(
