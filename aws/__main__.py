@@ -24,7 +24,7 @@ from aws.upload import Package
 from builder import ROOT
 from builder.errors import BuildError, Interrupted
 from builder.pins import load_pins
-from builder.target import CPUS, make_target
+from builder.target import CPUS, default_arch, make_target
 
 DIST = ROOT / "dist"
 RUNTIMES = ("provided.al2023", "provided.al2")
@@ -163,7 +163,7 @@ def _default_python() -> str:
 
 
 def _default_zip() -> Path:
-    return DIST / f"{make_target(_default_python(), 'x86_64').name}.zip"
+    return DIST / f"{make_target(_default_python(), default_arch()).name}.zip"
 
 
 def _variable(text: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from builder.toolchain import (
     INTERPRETER_FLAGS,
     INTERPRETER_LINKER_FLAGS,
     LINKER_FLAGS,
+    PROCESSOR_FLAGS,
     PROFILE_FLAGS,
     WRAPPER_FLAGS,
 )
@@ -50,6 +51,7 @@ def make_manifest(
             "architecture": target.cpu.lambda_name,
             "glibc": target.glibc,
             "cpu": target.cpu.baseline,
+            "compatible_architectures": [target.cpu.lambda_name],
             "compatible_runtimes": RUNTIMES,
         },
         "zip": {
@@ -63,7 +65,7 @@ def make_manifest(
             "compressor": {"name": "libdeflate (PyPI: deflate)", "version": compressor, "level": LEVEL},
         },
         "flags": {
-            "wrapper": [asdict(flag) for flag in WRAPPER_FLAGS],
+            "wrapper": [asdict(flag) for flag in (*PROCESSOR_FLAGS[target.cpu.machine], *WRAPPER_FLAGS)],
             "compiler": [asdict(flag) for flag in (*COMPILER_FLAGS, *PROFILE_FLAGS, *INTERPRETER_FLAGS)],
             "linker": [asdict(flag) for flag in (*LINKER_FLAGS, *INTERPRETER_LINKER_FLAGS)],
         },

@@ -10,15 +10,20 @@ from typing import Any
 import pytest
 
 from builder.__main__ import cache_folder
+from builder.foreign import foreign_programs
 from tests.builds.yard import Reference, Yard, lay_out
 from tests.product import ROOT, TARGET, Layer, unzip
+
+ARCH = TARGET.cpu.lambda_name
 
 
 @pytest.fixture(scope="session")
 def layer_zip() -> Path:
     path = ROOT / "dist" / f"{TARGET.name}.zip"
     if not path.exists():
-        pytest.fail(f"{path} is not there: run `nox -s build_layer`", pytrace=False)
+        pytest.fail(f"{path} is not there: run `nox -s build_layer -- --arch {ARCH}`", pytrace=False)
+    if foreign := foreign_programs(path, ARCH):
+        pytest.fail(f"{path} is not for {ARCH}, see {', '.join(foreign)}: build it again", pytrace=False)
     return path
 
 
