@@ -37,7 +37,7 @@ class Layer:
     def python(self) -> Path:
         """The interpreter, or a script that runs it under qemu."""
         program = self.root / "bin" / f"python{TARGET.series}"
-        if not (prefix := _prefix()):
+        if not (prefix := runner()):
             return program
         script = self.root.with_name(f"{self.root.name}-python")
         script.write_text(f'#!/bin/sh\nexec {shlex.join((*prefix, str(program)))} "$@"\n', encoding="utf-8")
@@ -50,7 +50,7 @@ class Layer:
 
     def run_at_opt(self, *arguments: str, setup: str = "", **options: Any) -> str:
         """The same at /opt, in a mount namespace of its own; ``setup`` is a line of shell run in there before."""
-        return output(self.at_opt(*_prefix(), "/opt/bin/python3.13", *arguments, setup=setup), env=CLEAN, **options)
+        return output(self.at_opt(*runner(), "/opt/bin/python3.13", *arguments, setup=setup), env=CLEAN, **options)
 
     def at_opt(self, *command: str, setup: str = "") -> tuple[str, ...]:
         """The command that runs another one where this layer stands at /opt."""
@@ -62,7 +62,7 @@ class Layer:
         return ("unshare", "--mount", *rootless, "sh", "-euc", script, str(self.root), *command)
 
 
-def _prefix() -> tuple[str, ...]:
+def runner() -> tuple[str, ...]:
     """What the product's programs are run by: nothing, where the machine is one for it."""
     return () if TARGET.cpu == this_machine() else under_qemu(TARGET.cpu.machine, cache_folder())
 
