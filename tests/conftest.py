@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from builder.__main__ import cache_folder
+from builder.errors import BuildError
 from builder.foreign import foreign_programs
 from tests.builds.yard import Reference, Yard, lay_out
-from tests.product import ROOT, TARGET, Layer, unzip
+from tests.product import ROOT, TARGET, Layer, runner, unzip
 
 ARCH = TARGET.cpu.lambda_name
 
@@ -35,6 +36,10 @@ def manifest(layer_zip: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def layer(layer_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Layer:
+    try:
+        runner()
+    except BuildError as error:
+        pytest.fail(str(error), pytrace=False)
     root = tmp_path_factory.mktemp("layer") / "not-opt"
     unzip(layer_zip, root)
     return Layer(root)
