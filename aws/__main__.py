@@ -25,7 +25,7 @@ from builder import ROOT
 from builder.arguments import variable
 from builder.errors import BuildError, Interrupted
 from builder.pins import load_pins
-from builder.target import CPUS, RUNTIMES, make_target
+from builder.target import CPUS, RUNTIMES, default_arch, make_target
 
 DIST = ROOT / "dist"
 
@@ -163,7 +163,7 @@ def _default_python() -> str:
 
 
 def _default_zip() -> Path:
-    return DIST / f"{make_target(_default_python(), 'x86_64').name}.zip"
+    return DIST / f"{make_target(_default_python(), default_arch()).name}.zip"
 
 
 def _complain(error: BuildError) -> int:

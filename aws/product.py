@@ -9,6 +9,7 @@ from typing import Any
 
 from aws.errors import NoLayer, OverTheLimit
 from builder.errors import NotAsClaimed
+from builder.foreign import foreign_programs
 
 AGAIN = "Build it again: nox -s build_layer"
 LONGEST_LICENCE = 512
@@ -44,7 +45,7 @@ def read_product(path: Path) -> Product:
 
     Raises:
         NoLayer: there is no such zip.
-        NotAsClaimed: the zip has no manifest, or has changed since it was written.
+        NotAsClaimed: the zip has no manifest, has changed since it was written, or is for another architecture.
         OverTheLimit: Lambda would not unzip it.
     """
     if not path.is_file():
@@ -60,6 +61,12 @@ def read_product(path: Path) -> Product:
         raise NotAsClaimed(
             f"{path} is not the zip that its manifest describes.",
             f"Its sha256 is {product.sha256}, the manifest says {described}.",
+            AGAIN,
+        )
+    if foreign := foreign_programs(path, product.architecture):
+        raise NotAsClaimed(
+            f"{path} is not for {product.architecture}, as its manifest says.",
+            f"For another processor: {', '.join(foreign)}.",
             AGAIN,
         )
     if unzipped > UNZIPPED_LIMIT:

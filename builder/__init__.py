@@ -10,5 +10,8 @@ DISTRIBUTION = "static-python-layer"
 CACHE_VARIABLE = "STATIC_PYTHON_CACHE"
 """Environment variable that names the folder of store and downloads."""
 
+ARCH_VARIABLE = "STATIC_PYTHON_ARCH"
+"""Environment variable that names the architecture to build and test if nothing else does."""
+
 ROOT = Path(__file__).parent.parent
 """The repository."""

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -32,7 +32,7 @@ from builder.plan import Bake, Step, epoch, make_plan, read_materials, release_d
 from builder.provenance import vouch
 from builder.reproduce import VARIATIONS, reproduce
 from builder.store import Store
-from builder.target import BUILDABLE, RUNTIMES, Target, make_target, this_machine
+from builder.target import CPUS, RUNTIMES, Target, default_arch, make_target, this_machine
 from builder.update import update_pins
 from builder.verify import rebuild, verify
 from builder.workshop.choice import Choice, open_workshop
@@ -64,24 +64,31 @@ def report_errors(work: Callable[[Terminal], None]) -> int:
 
 
 def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
-    """From pins to dist/."""
+    """From pins to dist/, for each architecture; what they share is built once."""
     pins = load_pins()
-    target = make_target(pins.python(options.python or pins.default_python).version, options.arch)
-    tools = {"deflate": compressor_version()}
-    bake = _bake(options.packages, target, options.runtime) if options.packages else None
-    steps = make_plan(pins, target, this_machine(), read_materials(), options.stdlib, tools, bake)
+    version = pins.python(options.python or pins.default_python).version
+    targets = [make_target(version, arch) for arch in dict.fromkeys(options.arch or [default_arch()])]
+    materials, tools = read_materials(), {"deflate": compressor_version()}
+    plans = [
+        make_plan(
+            *(pins, target, this_machine(), materials, options.stdlib, tools),
+            _bake(options.packages, target, options.runtime) if options.packages else None,
+        )
+        for target in targets
+    ]
     cache = cache_folder()
     store = Store(cache)
     if options.plan:
-        _print_plan(steps, store)
+        _print_plan({step.key: step for steps in plans for step in steps}.values(), store)
         return
-    host = Host(cache, store.result(steps[0]), epoch(pins, target), options.jobs)
-    choice = "host" if store.has(steps[-1]) else _choice(options, "host")
+    host = Host(cache, store.result(plans[0][0]), epoch(pins, targets[0]), options.jobs)
+    choice = "host" if all(store.has(steps[-1]) for steps in plans) else _choice(options, "host")
     with open_workshop(choice, options.image or DEFAULT_IMAGE, host, terminal) as workshop:
-        result = carry_out(steps, Site(cache, store, workshop, terminal))
-    papers = vouch(result, release_date(pins, target))
-    for path in deliver(result, options.output, store.lock("deliver"), papers):
-        print(path)
+        results = [carry_out(steps, Site(cache, store, workshop, terminal)) for steps in plans]
+    for result in results:
+        papers = vouch(result, release_date(pins, targets[0]))
+        for path in deliver(result, options.output, store.lock("deliver"), papers):
+            print(path)
 
 
 def _bake(file: Path, target: Target, runtime: str) -> Bake:
@@ -101,7 +108,7 @@ def release(options: argparse.Namespace, terminal: Terminal) -> None:
     """Every architecture, built twice from nothing, into dist/ if the two agree."""
     lock = Store(cache_folder()).lock("deliver")
     image = options.image or DEFAULT_IMAGE
-    for arch in BUILDABLE:
+    for arch in (cpu.lambda_name for cpu in CPUS):
         keep = partial(deliver, folder=options.output, lock=lock)
         chosen = (tuple(options.without), _choice(options, "auto"), image, cache_folder(), terminal)
         reproduce(*chosen, (f"--arch={arch}",), keep)
@@ -176,7 +183,7 @@ def _read_event(path: str) -> bytes:
     return event
 
 
-def _print_plan(steps: tuple[Step, ...], store: Store) -> None:
+def _print_plan(steps: Iterable[Step], store: Store) -> None:
     for step in steps:
         reasons = store.reasons(step)
         print(f"{'run ' if reasons else 'done'}  {step.key[:12]}  {step.name}")
@@ -195,7 +202,11 @@ def _parser() -> argparse.ArgumentParser:
 
     build = commands.add_parser("build-layer", help="build the layer into dist/")
     build.add_argument("--python", metavar="X.Y", help="CPython series (default: the newest pinned)")
-    build.add_argument("--arch", default="x86_64", help="Lambda's name of the architecture (default: x86_64)")
+    build.add_argument(
+        "--arch",
+        action="append",
+        help=f"Lambda's name of the architecture, once or several times (default: {default_arch()})",
+    )
     build.add_argument("--stdlib", choices=("lean", "full"), default="lean", help="full: with the .py sources")
     build.add_argument(
         "--packages", type=Path, metavar="FILE", help="requirements with hashes, to be baked in as wheels"

@@ -139,6 +139,11 @@ class ElfReader:
         """Flags of the segments of a kind."""
         return [segment["p_flags"] for segment in self.file.iter_segments() if segment["p_type"] == kind]
 
+    def fits_pages(self, size: int) -> bool:
+        """Whether each segment can be mapped where a page has so many bytes."""
+        found = [segment.header for segment in self.file.iter_segments() if segment["p_type"] == "PT_LOAD"]
+        return all(s.p_align % size == 0 and (s.p_vaddr - s.p_offset) % size == 0 for s in found)
+
     def glibc(self) -> str:
         versions = self.file.get_section_by_name(".gnu.version_r")
         names = (
@@ -180,9 +185,11 @@ def version_number(version: str) -> tuple[int, ...]:
 
 
 def _check_elf(elf: ElfReader, target: Target, rules: dict[str, Any]) -> Iterator[str]:
-    machine = rules["machines"][target.cpu.lambda_name]
+    machine, page = rules["machines"][target.cpu.lambda_name], rules["pages"][target.cpu.lambda_name]
     if elf.file["e_machine"] != machine:
         yield f"is for {elf.file['e_machine']}, not {machine}"
+    if not elf.fits_pages(page):
+        yield f"cannot be loaded where a page has {page} bytes"
     if version_number(elf.glibc()) > version_number(target.glibc):
         yield f"needs glibc {elf.glibc()}, above {target.glibc}"
     yield from (f"needs the library {name}" for name in elf.needed() if name not in rules["needed"])

@@ -115,7 +115,7 @@ def _compile(task: Compile, work: Path, log: Path, site: Site, inputs: Mapping[s
     for command in recipe.commands:
         room.run(command, recipe.environment)
     if profile:
-        profile.check(source.name, log.read_text("utf-8", "replace"))
+        profile.check(source.name, task.machine, log.read_text("utf-8", "replace"))
     room.bring("out")
     if source.consumed:
         room.bring("src")

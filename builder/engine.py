@@ -12,7 +12,7 @@ from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
 
 from builder import DISTRIBUTION
-from builder.errors import ContainerFailed, NoEngine, NoImage, NoSpace
+from builder.errors import ContainerFailed, MissingTool, NoEngine, NoImage, NoSpace
 
 OWNER_LABEL = f"{DISTRIBUTION}.owner"
 """On every container and image that must not outlive the process that made it."""
@@ -95,6 +95,8 @@ def complaints(doing: str, kind: type[NoImage] | type[ContainerFailed] = Contain
         why = innermost(error)
         if "no space left on device" in why.lower():
             raise engine_full(why) from error
+        if "exec format error" in why.lower():
+            raise other_processor(why) from error
         raise kind(f"The container engine could not {doing}.", f"{why}.", "See what the engine's log says.") from error
 
 
@@ -104,6 +106,15 @@ def engine_full(why: str) -> NoSpace:
         "The container engine has no space left.",
         f"{why}.",
         "Free some where the engine keeps its data (`docker system df` shows what takes it); a build takes about 3 GB.",
+    )
+
+
+def other_processor(why: str) -> MissingTool:
+    """The error for an image whose programs the engine's kernel cannot run."""
+    return MissingTool(
+        "The image is for another processor.",
+        f"{why}.",
+        "On Debian or Ubuntu: apt-get install qemu-user-static binfmt-support; the kernel then runs it under qemu.",
     )
 
 

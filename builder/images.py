@@ -99,6 +99,8 @@ class Images:
     rootfs: Path | None = None
     """The user's own archive of a root file system, for images.toml's images only if it is the pinned one."""
     known: Mapping[str, Image] = field(default_factory=load_images)
+    machine: str = field(default_factory=lambda: this_machine().machine)
+    """The processor that images are for, as ``uname -m`` names it; another one's run where the kernel knows qemu."""
 
     def root(self, name: str) -> str:
         """The clean system ``name``, by a reference that the engine understands.
@@ -123,7 +125,7 @@ class Images:
                         answer = json.loads(self.engine.api.import_image(content).splitlines()[-1])
                         repository, tag = reference.split(":")
                         self.engine.api.tag(answer["status"], repository, tag)  # Podman imports under no tag
-        return self._fit_for_us(reference)
+        return reference
 
     def workshop(self, name: str) -> str:
         """The same with what a build calls."""
@@ -147,9 +149,9 @@ class Images:
 
     def _root_key(self, image: Image) -> str:
         """What the root file system is, in one digest."""
-        pinned = {archive.sha256 for archive in image.archives if archive.machine == this_machine().machine}
+        pinned = {archive.sha256 for archive in image.archives if archive.machine == self.machine}
         if self.rootfs is None:
-            return pinned.pop() if pinned else _digest(image.suite, *image.packages)
+            return pinned.pop() if pinned else _digest(image.suite, *image.packages, self.machine)
         given = file_sha256(self.rootfs)
         if pinned and given not in pinned:
             raise WrongHash(
@@ -165,7 +167,7 @@ class Images:
         if self.rootfs:
             yield self.rootfs
         elif image.archives:
-            archives = tuple(archive for archive in image.archives if archive.machine == this_machine().machine)
+            archives = tuple(archive for archive in image.archives if archive.machine == self.machine)
             try:
                 yield fetch(
                     Source(f"{image.name}'s", "root file system", "", "", archives), archives, self.cache, self.report
@@ -190,7 +192,9 @@ class Images:
             )
         self.report.note(f"{image.name}: asking mmdebstrap for {image.suite}")
         packages = [f"--include={','.join(image.packages)}"] if image.packages else []
-        command = ("mmdebstrap", "--variant=minbase", *packages, image.suite, str(archive))
+        architecture = next(name for name, machine in _MACHINES.items() if machine == self.machine)
+        options = ("--variant=minbase", f"--architectures={architecture}", *packages)
+        command = ("mmdebstrap", *options, image.suite, str(archive))
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise _cannot_be_made(image, [line for line in done.stderr.splitlines() if line.startswith("E: ")])
@@ -243,12 +247,11 @@ class Images:
     def _fit_for_us(self, reference: str) -> str:
         with complaints("look at an image"):
             found = str(self.engine.api.inspect_image(reference)["Architecture"])
-        machine = this_machine().machine
-        if _MACHINES.get(found, found) != machine:
+        if _MACHINES.get(found, found) != self.machine:
             raise NoImage(
                 f"The image {reference} cannot be used.",
-                f"It is for {found} processors, and this machine is {machine}.",
-                "Choose an image for this machine.",
+                f"It is for {found} processors, and not for {self.machine}.",
+                f"Choose an image for {self.machine}.",
             )
         return reference
 

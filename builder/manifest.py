@@ -20,6 +20,7 @@ from builder.toolchain import (
     INTERPRETER_FLAGS,
     INTERPRETER_LINKER_FLAGS,
     LINKER_FLAGS,
+    PROCESSOR_FLAGS,
     PROFILE_FLAGS,
     WRAPPER_FLAGS,
 )
@@ -54,6 +55,7 @@ def make_manifest(
             "architecture": target.cpu.lambda_name,
             "glibc": target.glibc,
             "cpu": target.cpu.baseline,
+            "compatible_architectures": [target.cpu.lambda_name],
             "compatible_runtimes": target.runtimes,
         },
         "zip": {
@@ -67,7 +69,7 @@ def make_manifest(
             "compressor": {"name": "libdeflate (PyPI: deflate)", "version": compressor, "level": LEVEL},
         },
         "flags": {
-            "wrapper": [asdict(flag) for flag in WRAPPER_FLAGS],
+            "wrapper": [asdict(flag) for flag in (*PROCESSOR_FLAGS[target.cpu.machine], *WRAPPER_FLAGS)],
             "compiler": [asdict(flag) for flag in (*COMPILER_FLAGS, *PROFILE_FLAGS, *INTERPRETER_FLAGS)],
             "linker": [asdict(flag) for flag in (*LINKER_FLAGS, *INTERPRETER_LINKER_FLAGS)],
         },

@@ -68,6 +68,8 @@ class Compile:
     source: Source
     patches: tuple[Path, ...]
     wrappers: Mapping[str, str]
+    machine: str
+    """The target's `Cpu.machine`."""
     profile: Path | None = None
     """The committed profile, if this reads it."""
     runtime: Path | None = None
@@ -216,7 +218,9 @@ def compile_steps(
             "environment": _sha256(repr((FIXED_ENVIRONMENT, epoch(pins, target)))),
         }
         files = tuple(ROOT / patch for patch in patches)
-        work = Compile(recipe, source, files, used, next((ROOT / path for path in trained), None), runtime)
+        work = Compile(
+            recipe, source, files, used, target.cpu.machine, next((ROOT / path for path in trained), None), runtime
+        )
         qualified = _qualified(name, target, machine) + ("-training" if profiled and runtime else "")
         steps[name] = Step(qualified, work, inputs, ingredients)
     return steps

@@ -1,8 +1,10 @@
 """What is built: a CPython version for one of Lambda's architectures."""
 
+import os
 import platform
 from dataclasses import dataclass
 
+from builder import ARCH_VARIABLE
 from builder.errors import UnknownTarget
 
 
@@ -16,20 +18,20 @@ class Cpu:
     """What ``uname -m`` prints, and the first part of every triplet."""
     baseline: str
     """zig's ``-mcpu``: the oldest processor that the layer runs on."""
+    elf: int
+    """Its number in ELF files, ``e_machine``."""
 
 
 CPUS = (
     # Every x86_64 host of Lambda has AVX2 (v3), emulators on developers' machines often do not: v2 runs on both.
-    Cpu("x86_64", "x86_64", "x86_64_v2"),
-    # Graviton2, the oldest processor that Lambda offers for arm64, is a Neoverse N1.
-    Cpu("arm64", "aarch64", "neoverse_n1"),
+    Cpu("x86_64", "x86_64", "x86_64_v2", 62),
+    # Every arm64 host of Lambda is a Graviton2 or newer, what emulators run on is often older: ARMv8.0-A runs on all.
+    # So there is no atomic instruction of v8.1 (LSE): docs/decisions/0011.
+    Cpu("arm64", "aarch64", "generic", 183),
 )
 
 RUNTIMES = {"provided.al2023": "2.34", "provided.al2": "2.26"}
 """Lambda's runtimes that a layer can be for → their glibc."""
-
-BUILDABLE = ("x86_64",)
-"""Architectures whose layer is built and tested; the other one's recipes are not finished."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,19 @@ def _number(version: str) -> tuple[int, ...]:
 def make_target(version: str, arch: str) -> Target:
     """The target for a pinned version and one of Lambda's architecture names; `UnknownTarget` if there is none."""
     for cpu in CPUS:
-        if cpu.lambda_name == arch and arch in BUILDABLE:
+        if cpu.lambda_name == arch:
             return Target(version, cpu)
+    known = [cpu.lambda_name for cpu in CPUS]
     raise UnknownTarget(
         f"There is no layer for architecture {arch!r}.",
-        f"This version builds: {', '.join(BUILDABLE)}.",
-        f"Pass --arch {BUILDABLE[0]}.",
+        f"This version builds: {', '.join(known)}.",
+        f"Pass --arch {known[0]}.",
     )
+
+
+def default_arch() -> str:
+    """What is built and tested if nobody says otherwise."""
+    return os.environ.get(ARCH_VARIABLE) or CPUS[0].lambda_name
 
 
 def this_machine() -> Cpu:

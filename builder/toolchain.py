@@ -5,6 +5,7 @@ Recipes never see it: they call ``cc``, ``ar`` and so on, which stand first on t
 below. So no path of the machine gets into a Makefile, and with it into ``sysconfig`` or the binary.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ PROFILE = "profile.profdata"
 """Where a room has the profile."""
 
 LINK_SCRIPT = Path(__file__).with_name("cc-link.sh")
+BUILTINS_SCRIPT = Path(__file__).with_name("cc-builtins.sh")
 
 MACHINE_GLIBC = "2.26"
 """Oldest glibc that programs run by the build itself need: the same floor as the product's."""
@@ -78,6 +80,15 @@ WRAPPER_FLAGS = (
     Flag("-Wno-date-time", "zig makes __DATE__ an error; SOURCE_DATE_EPOCH already pins it"),
 )
 
+PROCESSOR_FLAGS: Mapping[str, tuple[Flag, ...]] = {
+    "x86_64": (),
+    "aarch64": (
+        # zig takes -mtune for -mcpu, and the atomic instructions of v8.1 would come with it.
+        Flag("-Xclang -tune-cpu -Xclang neoverse-n1", "the timing of Graviton2 decides between what all can run"),
+    ),
+}
+"""By `Cpu.machine`."""
+
 
 def joined(flags: tuple[Flag, ...]) -> str:
     """The flags as one string, for ``CFLAGS`` and the like."""
@@ -98,8 +109,8 @@ def wrappers(target: Target, machine: Cpu, *, training: bool = False) -> dict[st
     programs that a build must run (SQLite's parser generator, the build-python); no byte of them ships. ``ZIG``
     holds the compiler's path: each workshop sets it.
     """
-    common = joined(WRAPPER_FLAGS)
-    for_target = f"-target {target.triplet}.{target.glibc} -mcpu={target.cpu.baseline}"
+    common, processor = joined(WRAPPER_FLAGS), joined(PROCESSOR_FLAGS[target.cpu.machine])
+    for_target = f"-target {target.triplet}.{target.glibc} -mcpu={target.cpu.baseline} {processor}".rstrip()
     profiled = f'"$@" {joined(TRAINING_FLAGS)}' if training else f'{joined(PROFILE_FLAGS)} "$@"'
     for_machine = f"-target {machine.machine}-linux-gnu.{MACHINE_GLIBC} -mcpu=baseline"
     return {
@@ -110,6 +121,7 @@ def wrappers(target: Target, machine: Cpu, *, training: bool = False) -> dict[st
         "ranlib": _script('ranlib "$@"'),
         "ld": _script('ld.lld "$@"'),  # libtool insists on seeing one
         "cc-link": LINK_SCRIPT.read_text(encoding="utf-8"),
+        "cc-builtins": BUILTINS_SCRIPT.read_text(encoding="utf-8"),
     }
 
 

@@ -10,16 +10,22 @@ from typing import Any
 import pytest
 
 from builder.__main__ import cache_folder
+from builder.errors import BuildError
+from builder.foreign import foreign_programs
 from builder.invoke.call import unzip
 from tests.builds.yard import Reference, Yard, lay_out
-from tests.product import ROOT, TARGET, Layer
+from tests.product import ROOT, TARGET, Layer, runner
+
+ARCH = TARGET.cpu.lambda_name
 
 
 @pytest.fixture(scope="session")
 def layer_zip() -> Path:
     path = ROOT / "dist" / f"{TARGET.name}.zip"
     if not path.exists():
-        pytest.fail(f"{path} is not there: run `nox -s build_layer`", pytrace=False)
+        pytest.fail(f"{path} is not there: run `nox -s build_layer -- --arch {ARCH}`", pytrace=False)
+    if foreign := foreign_programs(path, ARCH):
+        pytest.fail(f"{path} is not for {ARCH}, see {', '.join(foreign)}: build it again", pytrace=False)
     return path
 
 
@@ -31,6 +37,10 @@ def manifest(layer_zip: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def layer(layer_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Layer:
+    try:
+        runner()
+    except BuildError as error:
+        pytest.fail(str(error), pytrace=False)
     root = tmp_path_factory.mktemp("layer") / "not-opt"
     unzip(layer_zip, root)
     return Layer(root)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import trustme
 
+from builder import ARCH_VARIABLE
 from builder.__main__ import cache_folder, report_errors
 from builder.__main__ import main as build
 from builder.box import Box, Confines, furnished
@@ -23,7 +24,7 @@ from builder.images import Images
 from builder.invoke.call import ENVIRONMENT, unzip
 from builder.invoke.places import SCRATCH
 from builder.parcel import Parcel
-from tests.layer.emulator import INSIDE_TASK, emulator
+from tests.layer.emulator import INSIDE_TASK, emulator_for
 from tests.product import ROOT, TARGET, Layer
 from tests.wheels import install_wheels, kept_wheels
 
@@ -57,8 +58,8 @@ def run_tests(name: str, rootfs: Path | None, arguments: Sequence[str], terminal
     cache = cache_folder()
     with connect() as engine, tempfile.TemporaryDirectory(prefix="inside-") as folder:
         engine.sweep()
-        image = Images(engine, cache, terminal, rootfs).root(name)
-        if code := build(("build-layer",)):
+        image = Images(engine, cache, terminal, rootfs, machine=TARGET.cpu.machine).root(name)
+        if code := build(("build-layer", f"--arch={TARGET.cpu.lambda_name}")):
             sys.exit(code)
         with Parcel((0, 0)) as parcel:
             _pack(parcel, Path(folder), cache)
@@ -80,7 +81,7 @@ def _pack(parcel: Parcel, folder: Path, cache: Path) -> None:
         parcel.add(path, f"{CHECKOUT}/dist/{path.name}")
     parcel.add(kept_wheels("inside", str(Layer(folder / "opt").python), cache), f"{INSIDE}/wheels/inside")
     parcel.add(install_wheels("wheels", folder / "wheels"), f"{INSIDE}/wheels/wheels")
-    parcel.add(emulator(folder), f"{INSIDE}/aws-lambda-rie")
+    parcel.add(emulator_for(TARGET.cpu.lambda_name, folder), f"{INSIDE}/aws-lambda-rie")
     parcel.link("var/task", str(INSIDE_TASK))
 
 
@@ -103,6 +104,7 @@ def _test(engine: Engine, image: str, arguments: Sequence[str]) -> int:
         **ENVIRONMENT,
         "HOME": "/home/nobody",
         "LAYER_INSIDE": f"/{INSIDE}",
+        ARCH_VARIABLE: TARGET.cpu.lambda_name,
         "PYTHONPATH": f"/{INSIDE}/wheels/inside",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

@@ -1,18 +1,23 @@
 """The built product, unzipped where Lambda would not and where it would."""
 
 import os
+import shlex
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from builder.__main__ import cache_folder
 from builder.invoke.call import unzip
 from builder.pins import load_pins
-from builder.target import make_target
+from builder.target import default_arch, make_target, this_machine
+from tests.emulated import under_qemu
 
 ROOT = Path(__file__).parent.parent
-TARGET = make_target(load_pins().python("3.13").version, "x86_64")
+TARGET = make_target(load_pins().python("3.13").version, default_arch())
+"""What is tested; on another processor than its own, under qemu."""
 
 INSIDE = Path(os.environ["LAYER_INSIDE"]) if "LAYER_INSIDE" in os.environ else None
 """In a container (`tests.inside`), the folder of what tests need; the layer is at /opt there."""
@@ -27,9 +32,16 @@ class Layer:
 
     root: Path
 
-    @property
+    @cached_property
     def python(self) -> Path:
-        return self.root / "bin" / f"python{TARGET.series}"
+        """The interpreter, or a script that runs it under qemu."""
+        program = self.root / "bin" / f"python{TARGET.series}"
+        if not (prefix := runner()):
+            return program
+        script = self.root.with_name(f"{self.root.name}-python")
+        script.write_text(f'#!/bin/sh\nexec {shlex.join((*prefix, str(program)))} "$@"\n', encoding="utf-8")
+        script.chmod(0o755)
+        return script
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any) -> str:
         """What the interpreter prints; the test fails if it does not end well."""
@@ -37,7 +49,7 @@ class Layer:
 
     def run_at_opt(self, *arguments: str, setup: str = "", **options: Any) -> str:
         """The same at /opt, in a mount namespace of its own; ``setup`` is a line of shell run in there before."""
-        return output(self.at_opt("/opt/bin/python3.13", *arguments, setup=setup), env=CLEAN, **options)
+        return output(self.at_opt(*runner(), "/opt/bin/python3.13", *arguments, setup=setup), env=CLEAN, **options)
 
     def at_opt(self, *command: str, setup: str = "") -> tuple[str, ...]:
         """The command that runs another one where this layer stands at /opt."""
@@ -47,6 +59,11 @@ class Layer:
         rootless = () if os.geteuid() == 0 else ("--map-root-user",)
         script = f'mount --bind "$0" /opt; {setup or ":"}; exec "$@"'
         return ("unshare", "--mount", *rootless, "sh", "-euc", script, str(self.root), *command)
+
+
+def runner() -> tuple[str, ...]:
+    """What the product's programs are run by: nothing, where the machine is one for it."""
+    return () if TARGET.cpu == this_machine() else under_qemu(TARGET.cpu.machine, cache_folder())
 
 
 def output(command: tuple[str, ...], **options: Any) -> str:

@@ -31,7 +31,8 @@ def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2)
 def kept_wheels(requirements: str, interpreter: str, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
     """The same, installed once for these hashes and this interpreter, with its bytecode, and kept in ``cache``."""
     version = subprocess.run((interpreter, "-VV"), check=True, capture_output=True).stdout
-    digest = hashlib.sha256(_locked(requirements).read_bytes() + version + bytes([glibc])).hexdigest()[:16]
+    parts = (_locked(requirements).read_bytes(), version, TARGET.cpu.machine.encode(), bytes([glibc]))
+    digest = hashlib.sha256(b"".join(parts)).hexdigest()[:16]
     folder = cache / "wheels" / f"{requirements}-{digest}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -45,6 +45,16 @@ PROCESSOR_ANSWERS = {
     "aarch64": {"ac_cv_wchar_t_signed": "no", "ac_cv_gcc_asm_for_x64": "no"},
 }
 
+# What compilers call where a processor has no instruction, and is not in glibc: by processor.
+BUILTINS = {
+    "x86_64": (),
+    "aarch64": (
+        "__clear_cache",  # libffi, when it has written code
+        *("__extenddftf2", "__trunctfdf2"),  # ctypes.c_longdouble has 128 bits
+        *("__udivti3", "__umodti3"),  # decimal divides 128 bits by 64
+    ),
+}
+
 EXPORTS = """\
 /* What extension modules may link to. OpenSSL, SQLite and the others stay inside, so that a wheel which brings its own
    copy finds its own. */
@@ -128,6 +138,8 @@ def recipe(target: Target) -> Recipe:
             (f"{prefix}_LIBS", f"-L../deps/{name}/lib {link}"),
         )
     }
+    builtins = BUILTINS[target.cpu.machine]
+    made = ("../builtins.o",) if builtins else ()
     return Recipe(
         source="cpython",
         needs=NEEDS,
@@ -141,7 +153,7 @@ def recipe(target: Target) -> Recipe:
             "CFLAGS": joined(COMPILER_FLAGS),
             "CFLAGS_NODIST": joined(INTERPRETER_FLAGS),
             "LDFLAGS": joined(LINKER_FLAGS),
-            "LINKFORSHARED": " ".join((*LINK_OPTIONS, joined(INTERPRETER_LINKER_FLAGS))),
+            "LINKFORSHARED": " ".join((*LINK_OPTIONS, joined(INTERPRETER_LINKER_FLAGS), *made)),
         },
         files={
             "config.site": "".join(f"{question}={answer}\n" for question, answer in answers.items()),
@@ -159,6 +171,7 @@ def recipe(target: Target) -> Recipe:
                 *OPTIONS,
             ),
             make_out("bin", "lib"),
+            *(("cc-builtins", name, *builtins) for name in made),
             ("make", "CC=cc-profiled", "python", "pybuilddir.txt"),
             ("cp", "python", f"../out/bin/python{series}"),
             ("cp", "-R", "Lib", f"../out/lib/python{series}"),

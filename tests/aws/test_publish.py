@@ -15,6 +15,7 @@ from aws.product import read_product
 from tests.aws.cloud import ACCOUNT, Cloud, Refusal, Request
 from tests.aws.conftest import Workplace, a_layer
 from tests.product import ROOT
+from tests.unit.elves import AARCH64, ElfFile
 
 EUROPE = ("eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1", "eu-south-1")
 MANY = (*EUROPE, "us-east-1", "us-east-2", "us-west-2", "ca-central-1", "sa-east-1", "ap-south-1")
@@ -388,3 +389,12 @@ def test_whoever_stops_it_finds_recorded_what_was_under_way(workplace: Workplace
     assert process.returncode == 130
     assert "Traceback" not in err
     assert workplace.layers()["python313"]["eu-west-3"]["x86_64"]["3.13.15"]["arn"] == arn("eu-west-3")
+
+
+def test_a_zip_for_another_architecture_than_its_manifest_says_is_refused(workplace: Workplace) -> None:
+    path = a_layer(workplace.folder / "dist", ElfFile(machine=AARCH64).content())
+    said = workplace.publish("eu-west-3", zip_file=path)
+    assert said.code == 30
+    assert f"{path} is not for x86_64, as its manifest says." in said.err
+    assert "For another processor: bootstrap." in said.err
+    assert workplace.cloud.requests == []

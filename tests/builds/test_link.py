@@ -83,3 +83,11 @@ def test_what_only_compiler_rt_has_is_an_error(room: dict[str, str]) -> None:
     source.write_text(PROGRAM.replace("a * b", "a / b"), encoding="utf-8")
     with pytest.raises(subprocess.CalledProcessError):
         link(room)
+
+
+def test_of_compiler_rt_what_is_named_is_linked_and_nothing_else(room: dict[str, str]) -> None:
+    folder = Path(room["TMPDIR"])
+    (folder / "program.c").write_text(PROGRAM.replace("a * b", "a * b / (a + b - 3)"), encoding="utf-8")
+    subprocess.run(("cc-builtins", "builtins.o", "__udivti3"), cwd=folder, env=room, check=True)
+    imports, _ = link(room, "builtins.o")
+    assert {"memcpy", "strlen", "exp"} <= imports

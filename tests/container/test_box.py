@@ -4,15 +4,19 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
 import pytest
 
 from builder.box import USER, Box, Confines, furnished
+from builder.console import Terminal
 from builder.engine import OWNER_LABEL, Engine, this_process
-from builder.errors import ContainerFailed, NoImage
+from builder.errors import ContainerFailed, MissingTool, NoImage
+from builder.images import Images
 from builder.parcel import Parcel
+from tests.unit.elves import ElfFile
 from tests.unit.stand_ins import ROOT, wait_until
 
 from .conftest import MEMORY, left, ours, say
@@ -194,3 +198,20 @@ def test_leaving_a_box_takes_no_time(engine: Engine, image: str) -> None:
     with Box(engine, image, Confines(MEMORY)):
         before = time.monotonic()
     assert time.monotonic() - before < 8
+
+
+def test_an_image_for_a_processor_that_nobody_knows_names_what_would_run_it(engine: Engine, tmp_path: Path) -> None:
+    shell, archive = tmp_path / "sh", tmp_path / "root.tar"
+    shell.write_bytes(ElfFile(machine=0xFEED).content())
+    shell.chmod(0o755)
+    with tarfile.open(archive, "w") as tar:
+        tar.add(shell, "bin/sh")
+    image = Images(engine, tmp_path, Terminal(), archive).root("strange")
+    try:
+        with (
+            pytest.raises(MissingTool, match=r"(?s)another processor.*qemu-user-static"),
+            Box(engine, image, Confines(MEMORY)),
+        ):
+            pass
+    finally:
+        engine.remove_image(image)

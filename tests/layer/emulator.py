@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import platform
 import socket
 import subprocess
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 from builder.__main__ import cache_folder
 from builder.invoke.emulator import lay_emulator
+from builder.target import this_machine
 from tests.product import INSIDE, Layer
 
 INSIDE_TASK = Path("/tmp/task")
@@ -36,7 +36,7 @@ def emulator(folder: Path) -> Path:
     """The pinned emulator for this machine, out of the wheel that it ships in."""
     if INSIDE:
         return INSIDE / "aws-lambda-rie"
-    return emulator_for({"aarch64": "arm64"}.get(platform.machine(), platform.machine()), folder)
+    return emulator_for(this_machine().lambda_name, folder)
 
 
 def emulator_for(arch: str, folder: Path) -> Path:

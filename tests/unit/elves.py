@@ -40,6 +40,8 @@ class ElfFile:
         (PT_GNU_STACK, READ | WRITE),
     )
     """Type and flags of each."""
+    alignment: int = 0x10000
+    """Of the segments: what every page size divides."""
     tags: tuple[tuple[int, int], ...] = ((DT_FLAGS, DF_BIND_NOW), (DT_FLAGS_1, DF_1_NOW))
     """Tags of the dynamic section, besides those for `needed`."""
     sections: tuple[str, ...] = ()
@@ -97,7 +99,7 @@ class ElfFile:
                 name, part.kind, 0, 0, place + len(body), len(part.data), part.link, part.info, 8, part.entry
             )
             body += part.data
-        programs = b"".join(_PHDR.pack(kind, flags, 0, 0, 0, 0, 0, 0x1000) for kind, flags in self.segments)
+        programs = b"".join(_PHDR.pack(kind, flags, 0, 0, 0, 0, 0, self.alignment) for kind, flags in self.segments)
         sizes = (_EHDR.size, _PHDR.size, len(self.segments), _SHDR.size, len(parts), len(parts) - 1)
         identity = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
         start = _EHDR.pack(identity, 3, self.machine, 1, 0x1000, _EHDR.size, place + len(body), 0, *sizes)

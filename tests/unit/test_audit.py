@@ -89,6 +89,12 @@ def test_a_file_for_another_processor_is_told(target: Target, machine: int) -> N
     assert told.endswith(f"not {RULES['machines'][target.cpu.lambda_name]}")
 
 
+def test_segments_that_a_large_page_would_join_are_told() -> None:
+    close = replace(GOOD, machine=elves.AARCH64, alignment=0x1000)
+    assert told_of(close, ARM64) == ["cannot be loaded where a page has 65536 bytes"]
+    audit((BOOTSTRAP, ALIAS, interpreter(replace(close, machine=elves.X86_64))), TARGET, ())
+
+
 def test_each_processors_own_files_pass() -> None:
     assert set(RULES["machines"]) == {cpu.lambda_name for cpu in CPUS}
     arm = interpreter(replace(GOOD, machine=elves.AARCH64))

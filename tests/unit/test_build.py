@@ -92,7 +92,7 @@ def a_step(
 ) -> Step:
     recipe = recipe or Recipe(source.name, commands or (COPY,), needs=tuple(given.name for given in inputs))
     keys = {f"input {given.name}": given.key for given in inputs}
-    work = Compile(recipe, source, patches, wrappers or {})
+    work = Compile(recipe, source, patches, wrappers or {}, "x86_64")
     return Step(name, work, inputs, {"name": name, "commands": repr(recipe.commands), **keys})
 
 

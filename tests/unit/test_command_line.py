@@ -182,6 +182,14 @@ def test_a_plan_of_nothing_done_has_a_reason_for_every_step_and_writes_nothing(b
     assert not builder.cache.exists()
 
 
+def test_two_architectures_share_what_is_built_for_this_machine(builder: CommandLine) -> None:
+    code, out, _ = builder.run("build-layer", "--plan", "--arch=x86_64", "--arch=arm64", "--arch=x86_64")
+    names = [line.split()[2] for line in out.splitlines() if line.startswith("run ")]
+    assert code == 0
+    assert len(names) == len(set(names)) == 2 * (len(RECIPES) + 3) - 2
+    assert [name for name in names if name.startswith(("toolchain", "build_python"))] == names[:1] + names[8:9]
+
+
 def test_the_plan_of_the_full_library_differs_at_its_end_alone(builder: CommandLine) -> None:
     lean, full = (builder.run("build-layer", "--plan", f"--stdlib={stdlib}")[1] for stdlib in ("lean", "full"))
     changed = [line.split()[-1] for line in full.splitlines() if line not in lean.splitlines()]

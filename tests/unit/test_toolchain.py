@@ -101,3 +101,9 @@ def test_scripts_find_the_compiler_in_the_environment_alone() -> None:
     for script in wrappers(make_target("3.13.15", "x86_64"), X86_64).values():
         assert script.startswith("#!/bin/sh\n")
         assert script.splitlines()[-1].startswith('exec "$ZIG" ')
+
+
+def test_for_arm64_no_instruction_is_assumed_that_only_some_processors_have() -> None:
+    script = wrappers(make_target("3.13.15", "arm64"), X86_64)["cc"]
+    assert "-target aarch64-linux-gnu.2.26 -mcpu=generic -Xclang -tune-cpu -Xclang neoverse-n1 " in script
+    assert "-mtune" not in script  # which zig takes for -mcpu
