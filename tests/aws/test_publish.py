@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -382,7 +381,7 @@ def test_whoever_stops_it_finds_recorded_what_was_under_way(workplace: Workplace
     where = (f"--endpoint-url={workplace.cloud.url}", f"--record={workplace.record}")
     process = subprocess.Popen((*command, *where), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     assert asked.wait(60)
-    process.send_signal(signal.SIGINT)
+    process.terminate()
     time.sleep(0.3)  # The signal is to come before the answer; nothing tells from outside that it has.
     go_on.set()
     _, err = process.communicate(timeout=60)
