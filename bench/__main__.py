@@ -17,6 +17,7 @@ from bench.report import show
 from bench.size import interpreter_step, lines, sizes, write_treemap
 from bench.soak import LIMIT, soak
 from builder.__main__ import cache_folder
+from builder.errors import BuildError
 from tests.product import ROOT, TARGET, interpreter
 from tests.wheels import kept_wheels
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         try:
             return int(options.command(options, Path(folder).resolve()))
-        except Unavailable as error:
+        except (Unavailable, BuildError) as error:
             print(f"bench: {error}", file=sys.stderr)
             return 1
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.debian import debian
+from builder.debian import debian
 
 OURS = "this layer"
 DEBIAN = "debian13"
@@ -42,7 +42,7 @@ class Interpreter:
 
 def make_interpreters(ours: Path, others: Sequence[str], cache: Path) -> tuple[Interpreter, ...]:
     """Ours first. ``others`` are ``debian13``, ``machine``, or ``NAME=PATH`` of an interpreter on this machine."""
-    root = debian(cache, "python", "python3.13") if DEBIAN in others else None
+    root = debian(cache, "python", "--variant=apt", "--include=python3.13") if DEBIAN in others else None
 
     def make(name: str, python: Path) -> Interpreter:
         return Interpreter(name, python, root, (Path("/dev"), Path("/proc"), python.parents[1]))

@@ -16,13 +16,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.debian import debian
-from bench.files import Unavailable
 from builder import ROOT
 from builder.__main__ import cache_folder, report_errors
 from builder.build import Site, carry_out
 from builder.console import Terminal
-from builder.errors import MissingTool
+from builder.debian import debian
 from builder.pins import load_pins
 from builder.plan import Compile, Step, compile_steps, epoch, read_materials
 from builder.profile import name, note_of
@@ -67,10 +65,7 @@ def main() -> int:
 def train(terminal: Terminal) -> None:
     """Writes ``profiles/cpython-<series>.profdata.xz`` and its note."""
     cache = cache_folder()
-    try:
-        kit = Kit(debian(cache, "training", f"llvm-{LLVM}", f"libclang-rt-{LLVM}-dev"))
-    except Unavailable as error:
-        raise MissingTool("There is nothing to train with.", str(error), "Mend that, and run it again.") from error
+    kit = Kit(debian(cache, "training", "--variant=apt", f"--include=llvm-{LLVM},libclang-rt-{LLVM}-dev"))
     pins = load_pins()
     target = make_target(pins.python(pins.default_python).version, "x86_64")
     steps = compile_steps(pins, target, this_machine(), read_materials(), kit.root / RUNTIME)
