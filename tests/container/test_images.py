@@ -17,14 +17,11 @@ from builder.errors import MissingTool, NoImage, WrongHash
 from builder.images import Image, Images, load_images
 from builder.pins import Archive
 from builder.target import this_machine
-from tests.unit.elves import ElfFile
 from tests.unit.stand_ins import FileServer, RecordingReport, whole
 
 from .conftest import MEMORY, say
 
 NAME = "tested"
-NOBODYS = 0xFFFF
-"""A processor's number in ELF files for which no emulator is registered anywhere."""
 
 
 @pytest.fixture
@@ -173,18 +170,6 @@ def test_an_image_for_another_processor_is_refused(engine: Engine, images: Image
         images.root("foreign:1")
     assert foreign in caught.value.why
     assert this_machine().machine in caught.value.why
-
-
-def test_a_root_whose_programs_are_for_another_processor_is_refused(
-    engine: Engine, images: Images, tmp_path: Path
-) -> None:
-    (tmp_path / "sh").write_bytes(ElfFile(machine=NOBODYS).content())
-    (tmp_path / "sh").chmod(0o755)
-    with tarfile.open(tmp_path / "root.tar", "w") as tar:
-        tar.add(tmp_path / "sh", "bin/sh")
-    reference = replace(images, rootfs=tmp_path / "root.tar").root("mine")
-    with pytest.raises(MissingTool, match=r"(?i)exec format error"), Box(engine, reference, Confines(MEMORY)):
-        pytest.fail("it runs")
 
 
 @pytest.fixture
