@@ -1,7 +1,7 @@
-/* The connection to Lambda's Runtime API; _layer_runtime.pyi says what it does and what it raises.
+/* The connection to Lambda's Runtime API, and JSON of results; _layer_runtime.pyi says what they do and what they raise.
 
-   In C because every invocation goes through here twice, and because _socket alone, with its thousand constants, is
-   as long in starting as a third of the loop. All failures of the connection are ConnectionError. */
+   In C because every invocation goes through here, and because _socket alone, with its thousand constants, is as long in
+   starting as a third of the loop. All failures of the connection are ConnectionError. */
 
 #include "Python.h"
 
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "result.h"
 
 static const int PAUSES[] = {0, 10, 50, 250, 1000}; /* milliseconds after each try to get a connection */
 enum { TRIES = sizeof(PAUSES) / sizeof(*PAUSES), MOST_PARTS = 3 };
@@ -159,10 +160,12 @@ static Outcome send_parts(int descriptor, struct iovec *parts, size_t count)
 {
     while (count) {
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-        ssize_t sent;
-        Py_BEGIN_ALLOW_THREADS
-        sent = sendmsg(descriptor, &message, MSG_NOSIGNAL);
-        Py_END_ALLOW_THREADS
+        ssize_t sent = sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT); /* There is room for most. */
+        if (sent < 0 && errno == EAGAIN) {
+            Py_BEGIN_ALLOW_THREADS
+            sent = sendmsg(descriptor, &message, MSG_NOSIGNAL);
+            Py_END_ALLOW_THREADS
+        }
         if (sent < 0) {
             Outcome outcome = outcome_of_error();
             if (outcome == RAISED || errno != EINTR) {
@@ -531,6 +534,22 @@ static PyType_Spec type_spec = {
     .slots = type_slots,
 };
 
+/* ---- The module ------------------------------------------------------------------------------------------------- */
+
+static PyObject *to_json(PyObject *Py_UNUSED(module), PyObject *value)
+{
+    PyObject *json = write_result(value);
+    if (!json) { /* Whatever was in the way: others come upon the same, and say it better. */
+        PyErr_SetString(PyExc_ValueError, "not plain");
+    }
+    return json;
+}
+
+static PyMethodDef functions[] = {
+    {"to_json", to_json, METH_O, NULL},
+    {NULL},
+};
+
 static int execute(PyObject *module)
 {
     PyObject *type = PyType_FromModuleAndSpec(module, &type_spec, NULL);
@@ -548,6 +567,7 @@ static PyModuleDef_Slot module_slots[] = {
 static PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_layer_runtime",
+    .m_methods = functions,
     .m_slots = module_slots,
 };
 

@@ -1,4 +1,4 @@
-"""What is written in C, in ``runtime/native/``, and built into the interpreter: the connection to the Runtime API."""
+"""What is written in C, in ``runtime/native/``, and built into the interpreter."""
 
 from typing import final
 
@@ -33,3 +33,10 @@ class Connection:
 
     def drop(self) -> None:
         """Closes the connection, if there is one."""
+
+def to_json(value: object, /) -> bytes:
+    """JSON of a value, in UTF-8. Raises ValueError where that is not plain.
+
+    Plain are ``str`` without lone surrogates, ``int`` of 64 bits, finite ``float``, ``bool``, ``None``, and ``list``,
+    ``tuple`` and ``dict`` of these with keys that are ``str``, all exactly of these types.
+    """
