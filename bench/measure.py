@@ -3,8 +3,8 @@
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from bench.api import Caller, event_bytes, start_to_end
@@ -48,12 +48,12 @@ def invoke(arena: Arena, repetitions: int) -> dict[str, Any]:
     All on one processor: to wake another one takes as long as the loop. What this process takes itself is in each time,
     and not in the contestants' processor time.
     """
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     contestants = [each for each in arena.contestants() if each.talks]
     times: dict[str, list[float]] = {each.name: [] for each in contestants}
     processor = {each.name: 0.0 for each in contestants}
     event = event_bytes()
     with ExitStack() as stack:
+        stack.enter_context(_one_processor())
         callers = {each.name: stack.enter_context(Caller(arena, each)) for each in contestants}
         for caller in callers.values():
             caller.wait_for_request()
@@ -67,6 +67,17 @@ def invoke(arena: Arena, repetitions: int) -> dict[str, Any]:
         resident = {name: caller.resident_kib() / 1024 for name, caller in callers.items()}
     more = {"processor": processor, "resident": resident}
     return report("event → next GET of /next", "µs, processor: mean; resident: MiB", times, more)
+
+
+@contextmanager
+def _one_processor() -> Iterator[None]:
+    """This process, and those that it starts meanwhile, all share one."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _medians(samples: Mapping[str, Sequence[float]]) -> dict[str, float]:
