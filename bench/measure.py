@@ -11,8 +11,9 @@ from bench.api import Caller, event_bytes, start_to_end
 from bench.contestants import Arena
 from bench.report import report
 
-BLOCK = 50
-"""Invocations of one contestant before it is the next one's turn: alone, each would find the others' caches."""
+BLOCK = 500
+"""Invocations of one contestant before it is the next one's turn: alone, each would find the others' caches. The first of
+a block does, and should be less than one in a hundred."""
 
 
 def coldstart(
@@ -57,7 +58,7 @@ def invoke(arena: Arena, repetitions: int) -> dict[str, Any]:
         callers = {each.name: stack.enter_context(Caller(arena, each)) for each in contestants}
         for caller in callers.values():
             caller.wait_for_request()
-            for _ in range(min(repetitions, 4 * BLOCK)):
+            for _ in range(min(repetitions, BLOCK)):
                 caller.invoke(event)
         for start in range(0, repetitions, BLOCK):
             for name, caller in callers.items():
