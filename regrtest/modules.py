@@ -45,14 +45,16 @@ def recipe(target: Target) -> Recipe:
     )
 
 
-def compiled(target: Target, cache: Path, terminal: Terminal) -> Path:
-    """The folder with the modules; they are in the store, or made."""
+def compiled(target: Target, cache: Path, terminal: Terminal) -> tuple[Path, Path]:
+    """The folder with the modules, and this machine's build-python; they are in the store, or made."""
     pins, store = load_pins(), Store(cache)
     steps = make_plan(pins, target, this_machine(), read_materials(), "lean", {})
     position = next(position for position, step in enumerate(steps) if step.name.startswith("cpython"))
+    build_python = next(step for step in steps if step.name.startswith("build_python"))
     host = Host(cache, store.result(steps[0]), epoch(pins, target), os.cpu_count() or 1)
-    needed = (*steps[:position], _beside(steps[position], target))
-    return carry_out(needed, Site(cache, store, host, terminal)) / FOLDER
+    site = Site(cache, store, host, terminal)
+    made = carry_out((*steps[:position], _beside(steps[position], target)), site) / FOLDER
+    return made, carry_out((steps[0], build_python), site) / "bin" / f"python{target.series}"
 
 
 def _beside(interpreter: Step, target: Target) -> Step:

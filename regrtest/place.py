@@ -47,7 +47,7 @@ def container(image: str, cache: Path, terminal: Terminal) -> Iterator[Run]:
     """The tests' user is Lambda's and may write into /tmp alone; there is no network."""
     with connect() as engine, tempfile.TemporaryDirectory(prefix="regrtest-") as folder:
         engine.sweep()
-        root = Images(engine, cache, terminal).root(image)
+        root = Images(engine, cache, terminal, machine=TARGET.cpu.machine).root(image)
         if code := build(("build-layer",)):
             sys.exit(code)
         with Parcel((0, 0), cache) as parcel:
@@ -72,11 +72,12 @@ def _lay_out(folder: Path, cache: Path, terminal: Terminal) -> Path:
     for path in (folder / "source" / "Lib").rglob("*.py"):
         (library / path.relative_to(folder / "source" / "Lib")).with_suffix(".pyc").unlink(missing_ok=True)
     shutil.copytree(folder / "source" / "Lib", library, dirs_exist_ok=True)
-    shutil.copytree(modules.compiled(TARGET, cache, terminal), library / modules.FOLDER, dirs_exist_ok=True)
+    compiled, build_python = modules.compiled(TARGET, cache, terminal)
+    shutil.copytree(compiled, library / modules.FOLDER, dirs_exist_ok=True)
     (data,) = library.glob("_sysconfigdata_*.pyc")
     data.with_suffix(".py").write_text(Layer(layer).run("-c", SYSCONFIG), encoding="utf-8")
     data.unlink()
     # Nobody can write bytecode there later, and every test starts interpreters. Some files are wrong on purpose.
-    command = (str(Layer(layer).python), "-m", "compileall", "-qq", "-j0", "-s", str(folder), "-p", "/", str(library))
+    command = (str(build_python), "-m", "compileall", "-qq", "-s", str(folder), "-p", "/", str(library))
     subprocess.run(command, check=False)
     return layer

@@ -28,8 +28,8 @@ from tests.layer.emulator import INSIDE_TASK, emulator_for
 from tests.product import ROOT, TARGET, Layer
 from tests.wheels import install_wheels, kept_wheels
 
-MEMORY = 512 << 20
-"""Bytes for a function, its emulator and pytest."""
+MEMORY = 2 << 30
+"""Bytes for a function, its emulator and pytest. A quarter would do, but qemu keeps what it translates."""
 
 INSIDE, CHECKOUT = "inside", "inside/checkout"
 CHECKED_OUT = ("builder", "docker", "docs", "requirements", "runtime", "tests", "pyproject.toml")
@@ -107,6 +107,7 @@ def _test(engine: Engine, image: str, arguments: Sequence[str]) -> int:
         ARCH_VARIABLE: TARGET.cpu.lambda_name,
         "PYTHONPATH": f"/{INSIDE}/wheels/inside",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/hypothesis",  # pytest's -v asks for it
     }
     command = ("/opt/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-m", "not mounts", *TESTS, *arguments)
     with Box(engine, image, Confines(MEMORY, scratch=SCRATCH)) as box:

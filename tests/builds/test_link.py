@@ -10,9 +10,12 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from builder.__main__ import cache_folder
+from builder.store import Store
 from builder.target import this_machine
 from builder.toolchain import wrappers
 from tests.product import TARGET
+
+from .yard import planned
 
 PROGRAM = """
 #include <math.h>
@@ -31,8 +34,8 @@ EXPORTS = "{ global: Py*; local: *; };"
 @pytest.fixture
 def room(tmp_path: Path) -> dict[str, str]:
     """A folder with the compiler's scripts and a program, and the environment to call them in."""
-    compilers = sorted((cache_folder() / "store" / "toolchain").glob("*/ziglang/zig"))
-    if not compilers:
+    zig = Store(cache_folder()).result(planned()["toolchain"]) / "ziglang" / "zig"
+    if not zig.exists():
         pytest.fail("the compiler is not unpacked yet: run `nox -s build_layer`", pytrace=False)
     for name, text in wrappers(TARGET, this_machine()).items():
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -41,7 +44,7 @@ def room(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "exports.map").write_text(EXPORTS, encoding="utf-8")
     caches = {f"ZIG_{kind}_CACHE_DIR": str(tmp_path / kind) for kind in ("GLOBAL", "LOCAL")}
     path = os.pathsep.join((str(tmp_path), os.environ["PATH"]))
-    return {"PATH": path, "ZIG": str(compilers[-1]), "TMPDIR": str(tmp_path), **caches}
+    return {"PATH": path, "ZIG": str(zig), "TMPDIR": str(tmp_path), **caches}
 
 
 def link(room: dict[str, str], *flags: str) -> tuple[set[str], set[str]]:

@@ -16,7 +16,7 @@ from builder.pack import compressor_version
 from builder.pins import load_pins
 from builder.plan import Step, make_plan, read_materials
 from builder.store import Store
-from builder.target import this_machine
+from builder.target import Cpu, this_machine
 from builder.unpack import tree_sha256
 from tests.product import ROOT, TARGET
 
@@ -27,10 +27,10 @@ SHORT = ("zlib", "bzip2", "libffi")
 MADE = (*SHORT, "layer")
 
 
-def planned() -> dict[str, Step]:
-    """The plan's steps, by the first part of their names."""
+def planned(machine: Cpu | None = None) -> dict[str, Step]:
+    """The plan's steps, by the first part of their names; for a build on another machine than this one, if need be."""
     tools = {"deflate": compressor_version()}
-    steps = make_plan(load_pins(), TARGET, this_machine(), read_materials(), "lean", tools)
+    steps = make_plan(load_pins(), TARGET, machine or this_machine(), read_materials(), "lean", tools)
     return {step.name.partition("-")[0]: step for step in steps}
 
 

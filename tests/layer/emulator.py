@@ -1,13 +1,12 @@
 """AWS's Runtime Interface Emulator, the real program, around the layer at /opt."""
 
 import contextlib
+import http.client
 import json
 import os
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +52,10 @@ class Function:
 
     def invoke(self, event: bytes) -> bytes:
         """Sends an event as the platform's front end would, and gives the answer's body."""
-        url = f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations"
-        request = urllib.request.Request(url, event)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=60) as answer:
-                return bytes(answer.read())
-        except urllib.error.HTTPError as error:
-            return bytes(error.read())
+        # urllib would load the system's certificates first, which takes a fifth of a second under qemu.
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            connection.request("POST", "/2015-03-31/functions/function/invocations", event)
+            return connection.getresponse().read()
 
     def invoke_json(self, event: Any) -> Any:
         return json.loads(self.invoke(json.dumps(event).encode()))
