@@ -69,6 +69,7 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
     version = pins.python(options.python or pins.default_python).version
     targets = [make_target(version, arch) for arch in dict.fromkeys(options.arch or [default_arch()])]
     materials, tools = read_materials(), {"deflate": compressor_version()}
+    released = options.stdlib == "lean" and not options.packages
     plans = [
         make_plan(
             *(pins, target, this_machine(), materials, options.stdlib, tools),
@@ -87,7 +88,8 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
         results = [carry_out(steps, Site(cache, store, workshop, terminal)) for steps in plans]
     for result in results:
         papers = vouch(result, release_date(pins, targets[0]))
-        for path in deliver(result, options.output, store.lock("deliver"), papers):
+        sums = SUMS if released else f"{next(result.glob('*.zip')).stem}.sha256"
+        for path in deliver(result, options.output, store.lock("deliver"), papers, sums):
             print(path)
 
 
@@ -112,7 +114,7 @@ def release(options: argparse.Namespace, terminal: Terminal) -> None:
         keep = partial(deliver, folder=options.output, lock=lock)
         chosen = (tuple(options.without), _choice(options, "auto"), image, cache_folder(), terminal)
         reproduce(*chosen, (f"--arch={arch}",), keep)
-    print(f"To be tracked: git add --force {options.output}/*.json {options.output}/{SUMS}")
+    print(f"To be committed: {options.output}")
 
 
 def _choice(options: argparse.Namespace, default: Choice) -> Choice:
