@@ -170,7 +170,7 @@ def verify(session: nox.Session) -> None:
 
 @nox.session
 def update_pins(session: nox.Session) -> None:
-    """Raise the pins that are wheels, and show what Debian has newer of the others: `-- [NAME...] [--dry-run]`."""
+    """Raise pins to the newest that can be had, compare their hashes on all ways: `-- [NAME...] [--dry-run]`."""
     install(session, "build")
     session.run("python", "-m", "builder", "update-pins", *session.posargs)
 

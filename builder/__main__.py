@@ -131,7 +131,7 @@ def verify_zip(options: argparse.Namespace, terminal: Terminal) -> None:
 
 
 def raise_pins(options: argparse.Namespace, terminal: Terminal) -> None:
-    """Newer wheels into pins.toml; prints what became of each pin."""
+    """Newer versions into pins.toml; prints what became of each pin."""
     print(*update_pins(options.name, options.dry_run, terminal), sep="\n")
 
 
@@ -240,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
     check.set_defaults(command=verify_zip)
 
-    newer = commands.add_parser("update-pins", help="raise the pins that are wheels, and show what else is newer")
+    newer = commands.add_parser("update-pins", help="raise pins to the newest that can be had, and compare hashes")
     newer.add_argument("name", nargs="*", help="a source of pins.toml (default: all)")
     newer.add_argument("--dry-run", action="store_true", help="show it; write nothing")
     newer.set_defaults(command=raise_pins)
