@@ -69,6 +69,7 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
     version = pins.python(options.python or pins.default_python).version
     targets = [make_target(version, arch) for arch in dict.fromkeys(options.arch or [default_arch()])]
     materials, tools = read_materials(), {"deflate": compressor_version()}
+    released = options.stdlib == "lean" and not options.packages
     plans = [
         make_plan(
             *(pins, target, this_machine(), materials, options.stdlib, tools),
@@ -87,7 +88,8 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
         results = [carry_out(steps, Site(cache, store, workshop, terminal)) for steps in plans]
     for result in results:
         papers = vouch(result, release_date(pins, targets[0]))
-        for path in deliver(result, options.output, store.lock("deliver"), papers):
+        sums = SUMS if released else f"{next(result.glob('*.zip')).stem}.sha256"
+        for path in deliver(result, options.output, store.lock("deliver"), papers, sums):
             print(path)
 
 
@@ -112,7 +114,7 @@ def release(options: argparse.Namespace, terminal: Terminal) -> None:
         keep = partial(deliver, folder=options.output, lock=lock)
         chosen = (tuple(options.without), _choice(options, "auto"), image, cache_folder(), terminal)
         reproduce(*chosen, (f"--arch={arch}",), keep)
-    print(f"To be tracked: git add --force {options.output}/*.json {options.output}/{SUMS}")
+    print(f"To be committed: {options.output}")
 
 
 def _choice(options: argparse.Namespace, default: Choice) -> Choice:
@@ -129,7 +131,7 @@ def verify_zip(options: argparse.Namespace, terminal: Terminal) -> None:
 
 
 def raise_pins(options: argparse.Namespace, terminal: Terminal) -> None:
-    """Newer wheels into pins.toml; prints what became of each pin."""
+    """Newer versions into pins.toml; prints what became of each pin."""
     print(*update_pins(options.name, options.dry_run, terminal), sep="\n")
 
 
@@ -238,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
     check.set_defaults(command=verify_zip)
 
-    newer = commands.add_parser("update-pins", help="raise the pins that are wheels, and show what else is newer")
+    newer = commands.add_parser("update-pins", help="raise pins to the newest that can be had, and compare hashes")
     newer.add_argument("name", nargs="*", help="a source of pins.toml (default: all)")
     newer.add_argument("--dry-run", action="store_true", help="show it; write nothing")
     newer.set_defaults(command=raise_pins)

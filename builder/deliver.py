@@ -1,4 +1,4 @@
-"""Store → dist/: the zip, what vouches for it, and their lines in SHA256SUMS; each appears whole or not at all."""
+"""Store → dist/: the zip, what vouches for it, and their checksums; each appears whole or not at all."""
 
 import hashlib
 import os
@@ -11,27 +11,30 @@ from filelock import FileLock
 from builder.disk import complaints_about
 
 SUMS = "SHA256SUMS"
+"""Of the layers that are released; any other layer has a file of its own, so that git finds this one as it was."""
 
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def deliver(result: Path, folder: Path, lock: FileLock, papers: Mapping[str, str] = NOTHING) -> tuple[Path, ...]:
+def deliver(
+    result: Path, folder: Path, lock: FileLock, papers: Mapping[str, str] = NOTHING, sums: str = SUMS
+) -> tuple[Path, ...]:
     """Copies the files of a layer step, or of another ``dist/``, into ``folder``, and returns where they are now.
 
-    ``papers`` are more of them, text by name; ``lock`` is held meanwhile.
+    ``papers`` are more of them, text by name; ``sums`` is the file of their checksums; ``lock`` is held meanwhile.
     """
     with complaints_about(folder), lock:
         folder.mkdir(parents=True, exist_ok=True)
         files = {path.name: path.read_bytes() for path in result.iterdir() if path.name not in ("step.json", SUMS)}
         files |= {name: text.encode() for name, text in papers.items()}
-        for stale in filter(Path.exists, (_part(folder / name) for name in (*files, SUMS))):
+        for stale in filter(Path.exists, (_part(folder / name) for name in (*files, sums))):
             stale.unlink()  # of a process that was killed
         for name, content in files.items():
             goal = folder / name
             if not (goal.is_file() and goal.read_bytes() == content):
                 _replace(goal, content)
-        _note_sums(folder, {name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
+        _note_sums(folder / sums, {name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
         return tuple(folder / name for name in sorted(files))
 
 
@@ -48,9 +51,8 @@ def _part(goal: Path) -> Path:
     return goal.with_name(f"{goal.name}.part")
 
 
-def _note_sums(folder: Path, digests: Mapping[str, str]) -> None:
+def _note_sums(sums: Path, digests: Mapping[str, str]) -> None:
     """Writes the files' lines in the format of sha256sum, and keeps those of other files."""
-    sums = folder / SUMS
     lines = sums.read_text(encoding="utf-8").splitlines() if sums.exists() else []
     known = {line.partition("  ")[2]: line for line in lines}
     known |= {name: f"{digest}  {name}" for name, digest in digests.items()}

@@ -19,6 +19,8 @@ OWNER_LABEL = f"{DISTRIBUTION}.owner"
 
 _ANSWER, _WORK = 10, 600
 """Seconds that the engine may take to say that it is there, and for one request."""
+_LATE = (APIError, requests.RequestException)
+"""What a removal ends with if the engine is at it already, or done, or gone itself: no error of ours."""
 _DOCKER, _PODMAN = "docker.sock", "podman/podman.sock"
 
 
@@ -46,13 +48,13 @@ class Engine:
                     self.remove_image(image["Id"])
 
     def remove_image(self, image: str) -> None:
-        with suppress(APIError):  # somebody else removed it, or uses it
+        with suppress(*_LATE):  # or somebody else removed it, or uses it
             self.api.remove_image(image, force=True)
 
     def remove_container(self, container: str) -> None:
-        with suppress(APIError, requests.RequestException):  # the engine is at it, or done, or gone itself
+        with suppress(*_LATE):
             self.api.remove_container(container, force=True, v=True)
-        with suppress(APIError, requests.RequestException):
+        with suppress(*_LATE):
             self.api.wait(container, condition="removed")
 
 

@@ -27,7 +27,7 @@ from builder.toolchain import (
 from builder.trim import read_omissions
 
 SCHEMA = 1
-NOT_IN_THE_LAYER = ("ziglang", "emulator")
+NOT_IN_THE_LAYER = ("ziglang", "emulator", "terraform-aws", "terraform-archive")
 """Pinned sources of which no byte ships."""
 
 

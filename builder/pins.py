@@ -60,6 +60,8 @@ class Source:
     """Paths in the source, shipped under ``share/licenses/``."""
     consumed: Consumed | None = None
     date: datetime | None = None
+    series: str = ""
+    """Newest that a pin is raised to, ``3.5`` for 3.5.x; empty: whatever is newest."""
     cpe: str = ""
     """Vendor and product by which vulnerabilities of it are listed, ``openssl:openssl``."""
 
@@ -125,6 +127,8 @@ def _source_problems(name: str, source: dict[str, Any]) -> Iterator[str]:
     if source.get("cpe") and source["cpe"].count(":") != 1:
         yield f"{name}: cpe is {source['cpe']!r}, not vendor:product"
     yield from (f"{name} has no {key}" for key in ("version", "licence", "homepage") if not source.get(key))
+    if (series := source.get("series")) and not str(source.get("version")).startswith(f"{series}."):
+        yield f"{name} {source.get('version')} is not of series {series}"
     archives = source.get("archives", [])
     if not archives:
         yield f"{name} has no archive"

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder import CACHE_VARIABLE, ROOT
+from builder.deliver import SUMS
 from builder.errors import MissingTool, NotReproducible, StepFailed
 from builder.fetch import SOURCES_VARIABLE
 from builder.fetch.report import Report
@@ -182,8 +183,9 @@ def _build(
 
 
 def _compare(first: Path, second: Path, report: Report, *, others: bool) -> None:
-    """Compares all files; the first folder may have ``others`` than the second."""
-    names = sorted({path.name for folder in ((second,) if others else (first, second)) for path in folder.iterdir()})
+    """Compares all files; the first folder may have ``others`` than the second, and their checksums."""
+    folders, apart = ((second,), {SUMS}) if others else ((first, second), set())
+    names = sorted({path.name for folder in folders for path in folder.iterdir()} - apart)
     differing = [name for name in names if _sha256(first / name) != _sha256(second / name)]
     for name in names:
         report.note(f"{_sha256(first / name)}  {name}{'  DIFFERS' if name in differing else ''}")

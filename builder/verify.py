@@ -162,8 +162,9 @@ def read_claim(file: Path) -> Claim:
             tuple(lock(data["packages"])),
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
+        why = f"It has no {error}." if isinstance(error, KeyError) else f"{type(error).__name__}: {error}."
         do = "Take the manifest that came with the zip, or that of its release."
-        raise NotAsClaimed(f"{file} is no manifest.", f"{type(error).__name__}: {error}.", do) from error
+        raise NotAsClaimed(f"{file} is no manifest.", why, do) from error
 
 
 def _entry_claim(entry: Mapping[str, Any]) -> EntryClaim:

@@ -1,7 +1,6 @@
 """Where the layer's interpreter runs: on this machine, or in a container that is like Lambda."""
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from builder.console import Terminal
 from builder.engine import connect
 from builder.images import Images
 from builder.invoke.call import ENVIRONMENT
-from builder.invoke.places import SCRATCH
+from builder.invoke.places import SCRATCH, run_here
 from builder.parcel import Parcel
 from tests.product import CLEAN
 
@@ -29,12 +28,7 @@ def on_host(python: Path, site: Path) -> Iterator[Place]:
     environment = {**os.environ, **CLEAN, "PYTHONPATH": str(site)}
 
     def run(arguments: Sequence[str], output: Callable[[bytes], object]) -> int:
-        command = (str(python), str(HERE / "inside.py"), *arguments)
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
-            assert process.stdout
-            for line in process.stdout:
-                output(line)
-        return process.returncode
+        return run_here((str(python), str(HERE / "inside.py"), *arguments), environment, output)
 
     yield run
 

@@ -82,11 +82,16 @@ def _cached(archive: Archive, cache: Path) -> Path:
 
 def _mirrored(archive: Archive) -> Iterator[Path]:
     """The files in the user's folders that are this archive; the size is looked at first, hashing is slow."""
+    for path in mirrored():
+        if archive.size in (0, path.stat().st_size) and file_sha256(path) == archive.sha256:
+            yield path
+
+
+def mirrored() -> Iterator[Path]:
+    """The files in the user's folders."""
     folders = os.environ.get(SOURCES_VARIABLE, "")
     for folder in filter(None, folders.split(os.pathsep)):
-        for path in sorted(Path(folder).iterdir() if Path(folder).is_dir() else ()):
-            if path.is_file() and archive.size in (0, path.stat().st_size) and file_sha256(path) == archive.sha256:
-                yield path
+        yield from (path for path in sorted(Path(folder).glob("*")) if path.is_file())
 
 
 def _keep(candidate: Path, archive: Archive, cache: Path, report: Report) -> Path:

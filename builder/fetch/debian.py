@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from builder.errors import Unobtainable
@@ -17,51 +19,73 @@ from builder.pins import Archive
 SUITES = ("stable", "testing")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
+_SHA256_LINE = r"^ ([0-9a-f]{64}) (\d+) (\S+\.orig\.tar\.\w+)$"
+"""In an index and in a ``.dsc``."""
+
 
 def download(archive: Archive, part: Path, report: Report) -> None:
     """Brings the ``.orig`` archive of ``archive.debian`` to ``part``; `Unobtainable` if apt cannot."""
-    package, _, version = archive.debian.partition("=")
-    with tempfile.TemporaryDirectory(prefix="apt-") as folder:
-        apt = _private_apt(Path(folder), archive)
-        report.note(f"{archive.file}: asking apt for {package} {version}")
-        _run((*apt, "update"), archive)
-        _run((*apt, "source", "--download-only", "--tar-only", f"{package}={version}"), archive, cwd=Path(folder))
+    report.note(f"{archive.file}: asking apt for {archive.debian.replace('=', ' ', 1)}")
+    with _source_package(archive.debian, "--tar-only") as folder:
         # A package may have further .orig archives (documentation, a component); ours is the one of the pinned size.
-        found = [path for path in Path(folder).glob("*.orig.tar.*") if path.stat().st_size == archive.size]
+        found = [path for path in folder.glob("*.orig.tar.*") if path.stat().st_size == archive.size]
         if len(found) != 1:
-            raise _unobtainable(archive, f"the package has no archive of {archive.size} bytes")
+            raise _unobtainable(archive.debian, f"the package has no archive of {archive.size} bytes")
         shutil.move(found[0], part)
 
 
-def listed(archive: Archive) -> dict[str, dict[int, str]]:
-    """The versions that Debian has of the source package that an archive is from, each with its files: size → sha256.
+def dsc_sha256(archive: Archive) -> str:
+    """The sha256 of a Debian archive by its ``.dsc``, the maintainer's own word; `Unobtainable` if it has none."""
+    with _source_package(archive.debian, "--dsc-only") as folder:
+        said = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.dsc"))
+    for sha256, _, name in re.findall(_SHA256_LINE, said, re.MULTILINE):
+        if name == archive.file:
+            return str(sha256)
+    raise _unobtainable(archive.debian, f"its .dsc does not speak of {archive.file}")
 
-    `Unobtainable` if apt cannot say.
-    """
-    package = archive.debian.partition("=")[0]
-    with tempfile.TemporaryDirectory(prefix="apt-") as folder:
-        apt = _private_apt(Path(folder), archive)
-        _run((*apt, "update"), archive)
-        told = _run(("apt-cache", *apt[1:], "showsrc", "--only-source", package), archive)
-    found = {}
+
+def listed(packages: Collection[str]) -> tuple[Archive, ...]:
+    """The main ``.orig`` archives of all versions of source packages in Debian; `Unobtainable` if apt cannot say."""
+    with _apt(", ".join(packages)) as apt:
+        told = _run(("apt-cache", *apt[1:], "showsrc", "--only-source", *packages), ", ".join(packages))
+    found = []
     for paragraph in told.strip().split("\n\n"):
-        (version,) = re.findall(r"^Version: (\S+)", paragraph, re.MULTILINE)
-        files = re.findall(r"^ ([0-9a-f]{64}) (\d+) ", paragraph, re.MULTILINE)
-        found[version] = {int(size): sha256 for sha256, size in files}
-    return found
+        package, version = (
+            re.findall(rf"^{field}: (\S+)", paragraph, re.MULTILINE) for field in ("Package", "Version")
+        )
+        for sha256, size, file in re.findall(_SHA256_LINE, paragraph, re.MULTILINE):
+            found.append(Archive(file, sha256, int(size), debian=f"{package[0]}={version[0]}"))
+    return tuple(found)
 
 
-def _private_apt(folder: Path, archive: Archive) -> tuple[str, ...]:
+@contextmanager
+def _source_package(wanted: str, which: str) -> Iterator[Path]:
+    """A folder with files of ``package=version``."""
+    with _apt(wanted) as apt, tempfile.TemporaryDirectory(prefix="apt-") as folder:
+        _run((*apt, "source", "--download-only", which, wanted), wanted, cwd=Path(folder))
+        yield Path(folder)
+
+
+@contextmanager
+def _apt(wanted: str) -> Iterator[tuple[str, ...]]:
+    """``apt-get`` with its state in a folder of its own, and Debian's lists up to date."""
+    with tempfile.TemporaryDirectory(prefix="apt-") as folder:
+        apt = _private_apt(Path(folder), wanted)
+        _run((*apt, "update"), wanted)
+        yield apt
+
+
+def _private_apt(folder: Path, wanted: str) -> tuple[str, ...]:
     """``apt-get`` with its state in a folder, knowing Debian's newer suites on the mirror that the machine uses."""
     if shutil.which("apt-get") is None:
-        raise _unobtainable(archive, "this machine has no apt")
+        raise _unobtainable(wanted, "this machine has no apt")
     if not KEYRING.exists():
-        raise _unobtainable(archive, f"{KEYRING} is not there (package debian-archive-keyring)")
-    targets = _run(("apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN)", "Created-By: Packages"), archive)
+        raise _unobtainable(wanted, f"{KEYRING} is not there (package debian-archive-keyring)")
+    targets = _run(("apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN)", "Created-By: Packages"), wanted)
     mirrors = {line.split()[0] for line in targets.splitlines() if "security" not in line}
     debian = sorted(mirror for mirror in mirrors if mirror.rstrip("/").endswith("debian"))
     if not debian:
-        raise _unobtainable(archive, "no Debian mirror is among this machine's apt sources")
+        raise _unobtainable(wanted, "no Debian mirror is in this machine's apt lists (`apt-get update`?)")
     sources = folder / "sources.list"
     signed = f"[signed-by={KEYRING}]"
     sources.write_text("".join(f"deb-src {signed} {debian[0]} {suite} main\n" for suite in SUITES), encoding="utf-8")
@@ -77,12 +101,12 @@ def _private_apt(folder: Path, archive: Archive) -> tuple[str, ...]:
     return ("apt-get", "-q", *(word for name, value in options.items() for word in ("-o", f"{name}={value}")))
 
 
-def _run(command: tuple[str, ...], archive: Archive, cwd: Path | None = None) -> str:
+def _run(command: tuple[str, ...], wanted: str, cwd: Path | None = None) -> str:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise _unobtainable(archive, (done.stderr.strip().splitlines() or ["no message"])[0])
+        raise _unobtainable(wanted, (done.stderr.strip().splitlines() or ["no message"])[0])
     return done.stdout
 
 
-def _unobtainable(archive: Archive, why: str) -> Unobtainable:
-    return Unobtainable(f"Debian's {archive.debian}:", f"{why}.", "")
+def _unobtainable(wanted: str, why: str) -> Unobtainable:
+    return Unobtainable(f"Debian's {wanted}:", f"{why}.", "")

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,13 +50,18 @@ def on_host(scratch: Path, task: Path) -> Iterator[Place]:
     def run(command: tuple[str, ...], environment: Mapping[str, str], output: Callable[[bytes], object]) -> int:
         variables = (f"{name}={value}" for name, value in environment.items())
         words = (*unshare, "sh", "-euc", SETUP, str(scratch), str(task), "env", "-i", *variables, *command)
-        with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
-            assert process.stdout
-            for line in process.stdout:
-                output(line)
-        return process.returncode
+        return run_here(words, os.environ, output)
 
     yield run
+
+
+def run_here(command: Sequence[str], environment: Mapping[str, str], output: Callable[[bytes], object]) -> int:
+    """What a `Place` does, on this machine as it is."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout
+        for line in process.stdout:
+            output(line)
+    return process.returncode
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pytest
 
 from tests.aws.cloud import ACCOUNT, Cloud
 from tests.examples.conftest import EXAMPLES
+from tests.examples.terraform import problems
 from tests.product import ROOT, TARGET
 
 REGION = "eu-west-3"
@@ -84,6 +85,30 @@ def test_the_terraform_files_have_the_form_that_terraform_gives_them() -> None:
     command = ("terraform", "fmt", "-check", "-diff", str(EXAMPLES / "terraform"))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+TERRAFORM = EXAMPLES / "terraform" / "main.tf"
+
+
+def test_the_terraform_file_is_what_its_providers_take() -> None:
+    assert problems(TERRAFORM.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("memory_size ", "memory ", "LambdaFunction takes no memory"),
+        ("  authorization_type = ", "  # ", "LambdaFunctionUrl lacks authorization_type"),
+        ("identifiers =", "identifier =", "IamPolicyDocumentStatementPrincipals takes no identifier"),
+        ("python.arn]", "python.arm]", "aws_lambda_layer_version.python has no arm"),
+        ("assume.json", "assumed.json", "there is no data.aws_iam_policy_document.assumed"),
+        ("filename                 = var.layer", "filename = var.zip", "there is no var.zip"),
+    ],
+)
+def test_the_providers_would_not_take_another_one(before: str, after: str, told: str) -> None:
+    text = TERRAFORM.read_text(encoding="utf-8")
+    assert before in text
+    assert told in problems(text.replace(before, after))
 
 
 def client(cloud: Cloud, service: Any) -> Any:

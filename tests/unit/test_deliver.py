@@ -79,6 +79,14 @@ def test_files_and_lines_of_others_are_kept(tmp_path: Path) -> None:
     assert found == {"b.zip": "b", "c.zip": "c", "z.zip": "z", "notes": "mine"}
 
 
+def test_another_layers_checksums_may_stand_apart_from_those_that_are_tracked(tmp_path: Path) -> None:
+    delivered(a_result(tmp_path / "released", a_zip="a"), tmp_path / "dist")
+    own = a_result(tmp_path / "own", b_zip="b")
+    deliver(own, tmp_path / "dist", FileLock(tmp_path / "lock"), sums="b.sha256")
+    found = files_in(tmp_path / "dist")
+    assert (found["SHA256SUMS"], found["b.sha256"]) == (line("a.zip", "a"), line("b.zip", "b"))
+
+
 def identities(folder: Path) -> dict[str, tuple[int, int]]:
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.iterdir()}
 

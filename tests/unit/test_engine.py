@@ -7,11 +7,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import docker
 import pytest
 
 from builder import engine
 from builder.engine import connect
-from builder.errors import NoEngine
+from builder.errors import ContainerFailed, NoEngine
 from builder.workshop.choice import open_workshop
 from builder.workshop.host import Host
 
@@ -82,6 +83,14 @@ def test_an_engine_that_we_may_not_use_says_how_to_be_let_in(address: Path, list
     finally:
         os.seteuid(before)
     assert "usermod -aG docker" in caught.value.do
+
+
+def test_what_cannot_be_removed_because_the_engine_died_is_no_error(address: Path) -> None:
+    with engine.Engine(docker.APIClient(f"unix://{address}", version="1.41")) as dead:
+        dead.remove_image("image")
+        dead.remove_container("container")
+        with pytest.raises(ContainerFailed, match="could not list containers"):
+            dead.sweep()
 
 
 def test_auto_builds_on_the_host_where_there_is_no_engine_and_says_why(

@@ -473,13 +473,14 @@ def test_debian_is_tried_when_the_url_fails(
 
 
 def test_debians_versions_are_listed_with_the_sha256_of_their_files(apt: Path) -> None:
-    paragraph = "Package: thing\nVersion: {}\nFiles:\n {} 5 a\nChecksums-Sha256:\n {} 5 a\n {} 77 b.dsc\n"
+    files = "Files:\n {} 5 a.orig.tar.xz\nChecksums-Sha256:\n {} 5 a.orig.tar.xz\n {} 77 b.dsc\n"
+    paragraph = f"Package: thing\nVersion: {{}}\n{files}"
     said = "\n".join(paragraph.format(version, "0" * 32, "a" * 64, "b" * 64) for version in ("1:1.0-1", "1.1-1"))
     program = apt / "apt-cache"
     program.write_text(f"#!{sys.executable}\nprint({said!r})\n", encoding="utf-8")
     program.chmod(0o755)
-    files = {5: "a" * 64, 77: "b" * 64}
-    assert debian.listed(DEBIAN) == {"1:1.0-1": files, "1.1-1": files}
+    found = (Archive("a.orig.tar.xz", "a" * 64, 5, debian=f"thing={version}") for version in ("1:1.0-1", "1.1-1"))
+    assert debian.listed(["thing"]) == tuple(found)
 
 
 def test_a_version_that_debian_does_not_have_is_unobtainable_in_apts_words(

@@ -55,6 +55,11 @@ def why_refused(folder: Path, pins: dict[str, Any]) -> str:
     return caught.value.why
 
 
+def test_a_version_that_is_not_of_its_series_is_refused(tmp_path: Path, pins: dict[str, Any]) -> None:
+    pins["sources"]["cpython"]["series"] = "3.1"
+    assert "cpython 3.13.15 is not of series 3.1" in why_refused(tmp_path, pins)
+
+
 @pytest.fixture
 def pins() -> dict[str, Any]:
     """Good pins that a test may spoil."""

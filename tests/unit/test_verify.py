@@ -158,11 +158,21 @@ def test_a_zip_that_is_not_there_and_one_that_nobody_speaks_of(path: Path, repor
         verify(path, None, path.parent, report)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"entries": [{}]}', '{"entries": 1}'])
-def test_what_is_no_manifest_is_told(path: Path, report: RecordingReport, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "JSONDecodeError: "),
+        ("[]", "TypeError: "),
+        ("{}", "It has no 'entries'."),
+        ('{"entries": [{}]}', "It has no 'path'."),
+        ('{"entries": 1}', "TypeError: "),
+    ],
+)
+def test_what_is_no_manifest_is_told(path: Path, report: RecordingReport, content: str, why: str) -> None:
     path.with_suffix(".manifest.json").write_text(content, encoding="utf-8")
-    with pytest.raises(NotAsClaimed, match="is no manifest"):
+    with pytest.raises(NotAsClaimed, match="is no manifest") as caught:
         verify(path, None, path.parent, report)
+    assert caught.value.why.startswith(why)
 
 
 # Rebuilding, with a builder of a few lines that leaves what a test prepared.

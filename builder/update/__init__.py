@@ -1,0 +1,66 @@
+"""Raises pins to the newest versions that can be had: a wheel's from its index, an archive's from Debian or a folder.
+
+A sha256 is taken on every way that there is, and all must agree. What a raised archive may want besides, no program
+knows: other licences, a new hash of the files consumed, a patch that is in it now.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from builder.errors import BuildError
+from builder.fetch.report import Report
+from builder.pins import PINS_FILE, Source, load_pins
+from builder.update import archives, wheels
+
+
+def update_pins(names: list[str], dry_run: bool, report: Report, path: Path = PINS_FILE) -> list[str]:
+    """Writes newer pins into the file, all or none, and gives a line for each source.
+
+    Raises:
+        BadPins: the file is not in order, before or after.
+        WrongHash: two ways give different files.
+        Unobtainable: pip gets no answer.
+        BuildError: there is no such pin.
+    """
+    sources = load_pins(path).sources
+    if unknown := [name for name in names if name not in sources]:
+        raise BuildError(f"There is no pin {', '.join(unknown)}.", f"Known are: {', '.join(sources)}.", "Name one.")
+    chosen = [sources[name] for name in names or sources]
+    offers = archives.Offers.of(chosen)
+    text, lines = path.read_text(encoding="utf-8"), []
+    for source in chosen:
+        newest = wheels.newest(source, report) if source.archives[0].pypi else archives.newest(source, offers, report)
+        text = rewritten(text, source, newest.source)
+        change = f" → {newest.source.version}" if newest.source.version != source.version else ""
+        lines.append("\n    ".join((f"{source.name}: {source.version}{change}", *newest.remarks)))
+    if not dry_run and text != path.read_text(encoding="utf-8"):
+        part = path.with_name(f"{path.name}.part")
+        try:
+            part.write_text(text, encoding="utf-8")
+            load_pins(part)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    return lines
+
+
+def rewritten(text: str, old: Source, new: Source) -> str:
+    """The file with one source's pins replaced; its comments, and all else, stay."""
+    start = text.index(f"[sources.{old.name}]\n")
+    following = re.compile(rf"^\[sources\.(?!{re.escape(old.name)}[\].])", re.MULTILINE).search(text, start + 1)
+    end = following.start() if following else len(text)
+    changes = {old.version: new.version}
+    if old.date and new.date:
+        changes[f"date = {old.date:{_DATE}}"] = f"date = {new.date:{_DATE}}"
+    for before, after in zip(old.archives, new.archives, strict=True):
+        changes[f"size = {before.size}\n"] = f"size = {after.size}\n"
+        changes[f'debian = "{before.debian}"\n'] = f'debian = "{after.debian}"\n' if after.debian else ""
+        for name in ("file", "sha256", "url", "pypi"):
+            changes[f'"{getattr(before, name)}"'] = f'"{getattr(after, name)}"'
+    # At once, and the longest first: 1.2 is in the name of what is replaced by 1.2.1, and is there again afterwards.
+    pattern = "|".join(map(re.escape, sorted(changes, key=len, reverse=True)))
+    return text[:start] + re.sub(pattern, lambda found: changes[found[0]], text[start:end]) + text[end:]
+
+
+_DATE = "%Y-%m-%dT%H:%M:%SZ"
