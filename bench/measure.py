@@ -12,8 +12,8 @@ from bench.contestants import Arena
 from bench.report import report
 
 BLOCK = 500
-"""Invocations of one contestant before it is the next one's turn: alone, each would find the others' caches. The first of
-a block does, and should be less than one in a hundred."""
+"""Invocations of one contestant before it is the next one's turn: alone, each would find the others' caches. The first
+of a block does, and should be less than one in a hundred."""
 
 
 def coldstart(
@@ -72,7 +72,7 @@ def invoke(arena: Arena, repetitions: int) -> dict[str, Any]:
 
 @contextmanager
 def _one_processor() -> Iterator[None]:
-    """This process, and those that it starts meanwhile, all share one."""
+    """For this process and those that it starts meanwhile."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(before)})
     try:
