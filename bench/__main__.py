@@ -14,7 +14,7 @@ from bench.interpreter import benchmarks, compare
 from bench.interpreters import DEBIAN, MACHINE, make_interpreters
 from bench.measure import coldstart, invoke
 from bench.report import show
-from bench.size import interpreter_step, lines, sizes, write_treemap
+from bench.size import lines, link_map_of, sizes, write_treemap
 from bench.soak import LIMIT, soak
 from builder.__main__ import cache_folder
 from builder.errors import BuildError
@@ -71,8 +71,9 @@ def _interpreter(options: argparse.Namespace, folder: Path) -> int:
 
 
 def _size(options: argparse.Namespace, _folder: Path) -> int:
-    link_map = (interpreter_step() / "link.map").read_text(encoding="utf-8")
-    found = sizes(json.loads(options.manifest.read_text(encoding="utf-8")), link_map.splitlines())
+    manifest = json.loads(options.manifest.read_text(encoding="utf-8"))
+    (sha256,) = (each["sha256"] for each in manifest["entries"] if each["path"] == f"bin/python{TARGET.series}")
+    found = sizes(manifest, link_map_of(sha256))
     print(*lines(found, options.smallest / 100), sep="\n")
     page = options.manifest.with_name(options.manifest.name.replace(".manifest.json", ".html"))
     write_treemap(found, page)

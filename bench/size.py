@@ -3,6 +3,7 @@
 Sizes are in bytes, unzipped. A place is a path of names from the layer's root down.
 """
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,13 +36,14 @@ _ARCHIVE = re.compile(r"(?:.*/)?(?:\w+\.lto\.)?(?P<archive>lib\w+\.a)\((?P<membe
 _OBJECT = re.compile(r"(?:(?P<folder>.*)/)?(?:\w+\.lto\.)?(?P<name>[^/]+)\.o$")
 
 
-def interpreter_step() -> Path:
-    """What the build of the interpreter left in the store: it, and beside it the linker's ``link.map``."""
+def link_map_of(sha256: str) -> list[str]:
+    """The lines of the map that the linker wrote of an interpreter; Unavailable unless that is the store's."""
     steps = make_plan(load_pins(), TARGET, this_machine(), read_materials(), "lean", {})
     step, store = next(step for step in steps if step.name.startswith("cpython-")), Store(cache_folder())
-    if not store.has(step):
-        raise Unavailable("the interpreter of these sources is not built: ./nox -s build_layer")
-    return store.result(step)
+    python = store.result(step) / "bin" / f"python{TARGET.series}"
+    if not store.has(step) or hashlib.sha256(python.read_bytes()).hexdigest() != sha256:
+        raise Unavailable("this is not the interpreter that these sources give: ./nox -s build_layer")
+    return (store.result(step) / "link.map").read_text(encoding="utf-8").splitlines()
 
 
 def sizes(manifest: Mapping[str, Any], link_map: Iterable[str]) -> Sizes:

@@ -5,6 +5,7 @@ fraction of the pages. Names that a later build no longer has are passed over. E
 built layer, up to the second request for an event, is taken from valgrind; the linker's map says what stands there.
 """
 
+import hashlib
 import os
 import shutil
 import sys
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 from bench.api import Caller, event_bytes
 from bench.contestants import Arena, make_arena
-from bench.size import interpreter_step
+from bench.size import link_map_of
 from builder import ROOT
 
 RESULT = ROOT / "profiles" / "start-order.txt"
@@ -44,7 +45,7 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory(prefix="order-") as folder:
         arena = make_arena(Path(folder).resolve())
-        symbols = read_map((interpreter_step() / "link.map").read_text("utf-8").splitlines())
+        symbols = read_map(link_map_of(hashlib.sha256(arena.python.read_bytes()).hexdigest()))
         names = order(symbols, touched(arena, valgrind))
     RESULT.write_text(HEADER + "".join(f"{name}\n" for name in names), encoding="utf-8")
     print(f"{RESULT}: {len(names)} symbols")
