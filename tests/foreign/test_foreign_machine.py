@@ -1,7 +1,8 @@
-"""A machine of the other kind gives the same bytes: its compiler, its build-python, and all that a build calls there.
+"""A machine of the other kind gives the same bytes: its compiler, its Python, and all that a build calls there.
 
 It is a container whose every program is for that processor, and runs under qemu. What would take it hours (OpenSSL,
-SQLite, xz and the interpreter) is taken from this machine's build.
+SQLite, xz and the interpreter) is taken from this machine's build. The interpreter, which is for that processor, stands
+in there for the build-python, which is the same CPython.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 
 import pytest
 
+from builder import ARCH_VARIABLE
 from builder.__main__ import cache_folder
 from builder.build import Site, carry_out
 from builder.console import Terminal
@@ -104,13 +106,22 @@ def on(step: Step, *given: Step) -> Step:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """With what was built here, and nothing from there."""
+    if TARGET.cpu != THERE:
+        pytest.fail(f"this builds for the other machine: {ARCH_VARIABLE}={THERE.lambda_name}", pytrace=False)
     users, store = Store(cache_folder()), Store(tmp_path_factory.mktemp("foreign"))
-    for step in planned().values():
-        if not users.has(step):
+    steps = planned()
+    for step in (*steps.values(), stand_in(steps["cpython"])):
+        result = users.result(steps["cpython"] if step.key == steps["cpython"].key else step)
+        if not result.exists():
             pytest.fail(f"{users.root} has no {step.name} of this plan: run `nox -s build_layer`", pytrace=False)
         store.result(step).parent.mkdir(parents=True)
-        store.result(step).symlink_to(users.result(step))
+        store.result(step).symlink_to(result)
     return store
+
+
+def stand_in(interpreter: Step) -> Step:
+    """The interpreter as build-python; where it stands, and what is below, is laid out alike."""
+    return replace(interpreter, name=f"build_python-{THERE.lambda_name}")
 
 
 def host(cpu: Cpu, store: Store) -> Host:
@@ -118,7 +129,10 @@ def host(cpu: Cpu, store: Store) -> Host:
 
 
 def machine(cpu: Cpu, store: Store, workshop: Workshop) -> Machine:
-    return Machine(cpu, planned(cpu), Site(cache_folder(), store, workshop, Terminal()))
+    steps = planned(cpu)
+    if cpu == THERE:
+        steps["build_python"] = stand_in(planned()["cpython"])
+    return Machine(cpu, steps, Site(cache_folder(), store, workshop, Terminal()))
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +168,6 @@ def test_what_is_frozen_is_the_same(here: Machine, there: Machine) -> None:
 
 
 def test_the_layer_is_the_same(here: Machine, there: Machine) -> None:
-    """The build-python of there writes the library's bytecode and the loop's bundle."""
+    """The Python of there writes the library's bytecode and the loop's bundle."""
     python, layer = there.steps["build_python"], here.steps["layer"]
     assert there.leaves(on(layer, on(here.steps["prefix"], python), python)) == here.leaves(layer)
