@@ -6,6 +6,7 @@ in there for the build-python, which is the same CPython.
 """
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
@@ -109,13 +110,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     if TARGET.cpu != THERE:
         pytest.fail(f"this builds for the other machine: {ARCH_VARIABLE}={THERE.lambda_name}", pytrace=False)
     users, store = Store(cache_folder()), Store(tmp_path_factory.mktemp("foreign"))
-    steps = planned()
-    for step in (*steps.values(), stand_in(steps["cpython"])):
-        result = users.result(steps["cpython"] if step.key == steps["cpython"].key else step)
-        if not result.exists():
+    for step in planned().values():
+        if not users.has(step):
             pytest.fail(f"{users.root} has no {step.name} of this plan: run `nox -s build_layer`", pytrace=False)
         store.result(step).parent.mkdir(parents=True)
-        store.result(step).symlink_to(result)
+        store.result(step).symlink_to(users.result(step))
+    interpreter = planned()["cpython"]
+    shutil.copytree(users.result(interpreter), store.result(stand_in(interpreter)), symlinks=True)
     return store
 
 
