@@ -3,7 +3,6 @@
 Sizes are in bytes, unzipped. A place is a path of names from the layer's root down.
 """
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 
 from bench.files import Unavailable
 from builder.__main__ import cache_folder
+from builder.fetch import file_sha256
 from builder.pins import load_pins
 from builder.plan import make_plan, read_materials
 from builder.recipes.cpython import LIBRARIES
@@ -41,7 +41,7 @@ def link_map_of(sha256: str) -> list[str]:
     steps = make_plan(load_pins(), TARGET, this_machine(), read_materials(), "lean", {})
     step, store = next(step for step in steps if step.name.startswith("cpython-")), Store(cache_folder())
     python = store.result(step) / "bin" / f"python{TARGET.series}"
-    if not store.has(step) or hashlib.sha256(python.read_bytes()).hexdigest() != sha256:
+    if not store.has(step) or file_sha256(python) != sha256:
         raise Unavailable("this is not the interpreter that these sources give: ./nox -s build_layer")
     return (store.result(step) / "link.map").read_text(encoding="utf-8").splitlines()
 

@@ -5,7 +5,6 @@ fraction of the pages. Names that a later build no longer has are passed over. E
 built layer, up to the second request for an event, is taken from valgrind; the linker's map says what stands there.
 """
 
-import hashlib
 import os
 import shutil
 import sys
@@ -20,6 +19,7 @@ from bench.api import Caller, event_bytes
 from bench.contestants import Arena, make_arena
 from bench.size import link_map_of
 from builder import ROOT
+from builder.fetch import file_sha256
 
 RESULT = ROOT / "profiles" / "start-order.txt"
 HEADER = "# What a start touches, in the order of touching: ./nox -s train_order wrote this, and the linker reads it.\n"
@@ -45,7 +45,7 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory(prefix="order-") as folder:
         arena = make_arena(Path(folder).resolve())
-        symbols = read_map(link_map_of(hashlib.sha256(arena.python.read_bytes()).hexdigest()))
+        symbols = read_map(link_map_of(file_sha256(arena.python)))
         names = order(symbols, touched(arena, valgrind))
     RESULT.write_text(HEADER + "".join(f"{name}\n" for name in names), encoding="utf-8")
     print(f"{RESULT}: {len(names)} symbols")

@@ -5,7 +5,6 @@ SQLite, xz and the interpreter) is taken from this machine's build. The interpre
 in there for the build-python, which is the same CPython.
 """
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -18,6 +17,7 @@ from builder.build import Site, carry_out
 from builder.console import Terminal
 from builder.engine import connect
 from builder.errors import BuildError
+from builder.fetch import file_sha256
 from builder.images import Images
 from builder.pins import load_pins
 from builder.plan import Compile, Step, epoch
@@ -79,7 +79,7 @@ class Machine:
         """Path → sha256 of what a step leaves, after those that it needs."""
         folder = carry_out(tuple(_with_inputs(step)), self.site)
         files = (path for path in folder.rglob("*") if path.is_file() and path != folder / "step.json")
-        return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+        return {str(path.relative_to(folder)): file_sha256(path) for path in files}
 
     def carries_out(self, name: str, recipe: Recipe) -> dict[str, str]:
         """The same of a recipe of ours, as a step that takes the place of its source's own."""
