@@ -7,19 +7,19 @@ need no more than a folder on PYTHONPATH, and can be run in turns.
 
 import json
 import math
-import os
 import statistics
 import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.interpreters import Interpreter
+from bench.processor import one_processor
 
 NOT_RUN = {
+    "2to3": "installs what it runs into the interpreter",
     "crypto_pyaes": "pyaes has no wheel",
     "dask": "starts a cluster that talks to itself for minutes",
     "fastapi": "its server takes a fixed time",
@@ -56,13 +56,11 @@ def compare(
     interpreters: Sequence[Interpreter], chosen: Sequence[Benchmark], site: Path, scratch: Path, rounds: int
 ) -> dict[str, Values]:
     """Interpreter → results. A benchmark that fails on one of them counts for none."""
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    with suppress(PermissionError):
-        os.nice(-20)  # others wait, where we may make them
     results: dict[str, Values] = {each.name: {} for each in interpreters}
     for benchmark in chosen:
         try:
-            turns = [(each.name, run(each, benchmark, site, scratch)) for _ in range(rounds) for each in interpreters]
+            with one_processor():
+                turns = [(each.name, run(each, benchmark, site, scratch)) for _ in range(rounds) for each in interpreters]
         except (subprocess.SubprocessError, OSError) as error:
             print(f"{benchmark.name}: not run: {error}", flush=True)
             continue

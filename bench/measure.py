@@ -1,14 +1,14 @@
 """The measurements."""
 
-import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from bench.api import Caller, event_bytes, start_to_end
 from bench.contestants import Arena
+from bench.processor import one_processor
 from bench.report import report
 
 BLOCK = 500
@@ -54,7 +54,7 @@ def invoke(arena: Arena, repetitions: int) -> dict[str, Any]:
     processor = {each.name: 0.0 for each in contestants}
     event = event_bytes()
     with ExitStack() as stack:
-        stack.enter_context(_one_processor())
+        stack.enter_context(one_processor())
         callers = {each.name: stack.enter_context(Caller(arena, each)) for each in contestants}
         for caller in callers.values():
             caller.wait_for_request()
@@ -68,17 +68,6 @@ def invoke(arena: Arena, repetitions: int) -> dict[str, Any]:
         resident = {name: caller.resident_kib() / 1024 for name, caller in callers.items()}
     more = {"processor": processor, "resident": resident}
     return report("event → next GET of /next", "µs, processor: mean; resident: MiB", times, more)
-
-
-@contextmanager
-def _one_processor() -> Iterator[None]:
-    """For this process and those that it starts meanwhile."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _medians(samples: Mapping[str, Sequence[float]]) -> dict[str, float]:
