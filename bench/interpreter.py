@@ -7,6 +7,8 @@ need no more than a folder on PYTHONPATH, and can be run in turns.
 
 import json
 import math
+import os
+import signal
 import statistics
 import subprocess
 import tomllib
@@ -90,9 +92,16 @@ def run(interpreter: Interpreter, benchmark: Benchmark, site: Path, scratch: Pat
         "PYTHONPATH": str(site),
         "PYTHONHASHSEED": "0",
     }
-    done = subprocess.run(command, env=variables, cwd="/", capture_output=True, text=True, timeout=SECONDS, check=False)
-    if done.returncode:
-        raise subprocess.SubprocessError(f"{interpreter.name}: {(done.stderr.splitlines() or ['no word'])[-1]}")
+    with subprocess.Popen(
+        command, env=variables, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0
+    ) as started:
+        try:
+            _, said = started.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(started.pid, signal.SIGKILL)  # those that it started, too: they hold the pipe
+            raise subprocess.SubprocessError(f"{interpreter.name}: longer than {SECONDS} s") from None
+    if started.returncode:
+        raise subprocess.SubprocessError(f"{interpreter.name}: {(said.splitlines() or ['no word'])[-1]}")
     return read_values(json.loads(result.read_text(encoding="utf-8")))
 
 

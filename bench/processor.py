@@ -11,7 +11,8 @@ def one_processor() -> Iterator[None]:
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(before)})
     with suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(os.sched_get_priority_min(os.SCHED_FIFO)))
+        # In turns among themselves: processes that wait for one another by asking again and again would wait forever.
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))
     try:
         yield
     finally:

@@ -1,0 +1,52 @@
+"""What becomes of a benchmark that does not end well. The programs here are no benchmarks: they need no pyperf."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import interpreter
+from bench.interpreter import Benchmark, compare, run
+from bench.interpreters import Interpreter
+from bench.processor import one_processor
+
+THIS = Interpreter("this", Path(sys.executable))
+
+
+def program(folder: Path, text: str) -> Benchmark:
+    script = folder / "run_benchmark.py"
+    script.write_text(text, encoding="utf-8")
+    return Benchmark("mine", script, ())
+
+
+def test_one_that_takes_too_long_is_ended_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpreter, "SECONDS", 0.5)
+    child = f"import os, time; open({str(tmp_path / 'child')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    benchmark = program(tmp_path, f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])")
+    with pytest.raises(subprocess.SubprocessError, match=r"this: longer than 0\.5 s"):
+        run(THIS, benchmark, tmp_path, tmp_path)
+    status = Path("/proc", (tmp_path / "child").read_text(encoding="ascii"), "status")
+    deadline = time.monotonic() + 10
+    while status.exists() and "(zombie)" not in status.read_text(encoding="ascii"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_one_that_fails_is_told_with_its_last_word_and_counts_for_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    benchmark = program(tmp_path, "import sys; sys.exit('no such luck')")
+    assert compare([THIS], [benchmark], tmp_path, tmp_path, 1) == {"this": {}}
+    assert capsys.readouterr().out == "mine: not run: this: no such luck\n"
+
+
+def test_one_processor_is_had_for_a_while() -> None:
+    before = os.sched_getaffinity(0), os.sched_getscheduler(0)
+    with one_processor():
+        assert len(os.sched_getaffinity(0)) == 1
+    assert (os.sched_getaffinity(0), os.sched_getscheduler(0)) == before
