@@ -27,7 +27,7 @@ def write_report(results: Mapping[str, Values], rounds: int, folder: Path) -> st
             f"<!-- ./nox -s bench -- interpreter wrote this, {rounds} rounds on {platform.machine()}. -->",
             "# The interpreter beside others",
             "",
-            f"Time of {ours}, by the other's: medians of all rounds; below 1, ours is faster.",
+            f"Time of {ours}, by the other's: the least of all rounds; below 1, ours is faster.",
             "",
             f"![The ratios as bars]({STEM}.svg)",
             "",
@@ -57,7 +57,7 @@ def plot(values: Mapping[str, float], mean: float, title: str, stem: Path) -> No
     axes.tick_params(axis="y", labelsize=7)
     axes.margins(y=0.01)
     axes.set_title(title)
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower left")
     for suffix in (".png", ".svg"):
         figure.savefig(stem.with_suffix(suffix), dpi=120, metadata={"Date": None} if suffix == ".svg" else None)
     plt.close(figure)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def one_processor() -> Iterator[None]:
-    """One processor for this process and those that it starts meanwhile; others wait for them, where we may make them."""
+    """One processor for this process and those that it starts; others wait for them, where we may make them."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(before)})
     with suppress(PermissionError):
