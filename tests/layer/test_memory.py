@@ -1,6 +1,13 @@
 """What the interpreter does with memory that a program frees: some is kept for the next invocation, the rest goes."""
 
-from tests.product import Layer
+import pytest
+
+from builder.target import this_machine
+from tests.product import INSIDE, TARGET, Layer
+
+pytestmark = pytest.mark.skipif(
+    INSIDE is not None or TARGET.cpu != this_machine(), reason="what runs may be qemu, whose memory is its own affair"
+)
 
 USED = """
 import resource
@@ -31,13 +38,13 @@ def mib(key):
     with open("/proc/self/smaps_rollup") as lines:
         return sum(int(line.split()[1]) for line in lines if line.startswith(key)) // 1024
 
-many = [Point(number) for number in range(3_000_000)]
+many = [Point(number) for number in range(1_500_000)]
 most = mib("Rss:")
 del many
 print(most, mib("Rss:"), mib("LazyFree:"))
 """
     most, left, lazy = map(int, layer.run("-c", code).split())
-    assert most > 300
+    assert most > 150
     assert left < 120  # Of which the kernel takes what is lazy when it runs short:
     assert lazy > 20
     assert left - lazy < 60
