@@ -55,6 +55,7 @@ def benchmarks(site: Path) -> Iterator[Benchmark]:
             yield Benchmark(about["name"], path.parent / "run_benchmark.py", tuple(about.get("extra_opts", ())))
 
 
+@one_processor()
 def compare(
     interpreters: Sequence[Interpreter], chosen: Sequence[Benchmark], site: Path, scratch: Path, rounds: int
 ) -> dict[str, Values]:
@@ -62,9 +63,7 @@ def compare(
     results: dict[str, Values] = {each.name: {} for each in interpreters}
     for benchmark in chosen:
         try:
-            with one_processor():
-                order = [each for _ in range(rounds) for each in interpreters]
-                turns = [(each.name, run(each, benchmark, site, scratch)) for each in order]
+            turns = [(each.name, run(each, benchmark, site, scratch)) for _ in range(rounds) for each in interpreters]
         except (subprocess.SubprocessError, OSError) as error:
             print(f"{benchmark.name}: not run: {error}", flush=True)
             continue

@@ -43,6 +43,7 @@ def coldstart(
     return report(f"process start → first GET of /next{what}", "ms; resident: MiB", times, more)
 
 
+@one_processor()
 def invoke(arena: Arena, repetitions: int) -> dict[str, Any]:
     """From an event to the request for the next one, with every contestant's process alive.
 
@@ -54,7 +55,6 @@ def invoke(arena: Arena, repetitions: int) -> dict[str, Any]:
     processor = {each.name: 0.0 for each in contestants}
     event = event_bytes()
     with ExitStack() as stack:
-        stack.enter_context(one_processor())
         callers = {each.name: stack.enter_context(Caller(arena, each)) for each in contestants}
         for caller in callers.values():
             caller.wait_for_request()
