@@ -61,6 +61,8 @@ INTERPRETER_LINKER_FLAGS = (
     Flag("-Wl,-mllvm,-import-hot-multiplier=1", "what others call often may be inlined there if it is short"),
     Flag("-Wl,-mllvm,-import-critical-multiplier=1", "the same for what they call very often"),
     Flag("-Wl,-mllvm,-import-instr-limit=50", "and half as much as usual of what they call at times"),
+    # Without it, what a rare path keeps over a call is pushed before the frequent one too.
+    Flag("-Wl,-mllvm,-regalloc-csr-first-time-cost=4096", "registers of the caller are taken only where that pays"),
 )
 
 PROFILE_FLAGS = (
