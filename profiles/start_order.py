@@ -2,11 +2,13 @@
 
 The linker lays these functions and data side by side, so that a cold start reads, and a warm one keeps in memory, a
 fraction of the pages. Names that a later build no longer has are passed over. Every memory access of one start of the
-built layer, up to the second request for an event, is taken from valgrind; the linker's map says what stands there.
+built layer, up to the second request for an event, is taken from valgrind, and after these those of a bare interpreter,
+up to its end; the linker's map says what stands there.
 """
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -75,18 +77,26 @@ def order(symbols: Sequence[Symbol], addresses: Iterable[int]) -> list[str]:
 
 
 def touched(arena: Arena, valgrind: str) -> list[int]:
-    """Addresses that one start touches, each once, in the order of touching."""
+    """Addresses in the order of touching: those of the loop's start, then those of a bare start and of its end."""
+    ours, *_ = arena.contestants()
     pipe = arena.root / "accesses"
     os.mkfifo(pipe)
-    found: list[int] = []
-    reader = threading.Thread(target=lambda: found.extend(_addresses(pipe)))
-    reader.start()
-    ours, *_ = arena.contestants()
     tracer = (valgrind, "--tool=lackey", "--trace-mem=yes", f"--log-file={pipe}")
-    with Caller(arena, ours, tracer, PATIENCE) as caller:
-        caller.wait_for_request()
-        caller.invoke(event_bytes())
-    reader.join()
+    found: list[int] = []
+
+    def start_of_the_loop() -> None:
+        with Caller(arena, ours, tracer, PATIENCE) as caller:
+            caller.wait_for_request()
+            caller.invoke(event_bytes())
+
+    def bare_start() -> None:
+        subprocess.run((*tracer, arena.python, "-I", "-S", "-c", "pass"), check=True)
+
+    for work in (start_of_the_loop, bare_start):
+        reader = threading.Thread(target=lambda: found.extend(_addresses(pipe)))
+        reader.start()
+        work()
+        reader.join()
     return found
 
 
