@@ -17,19 +17,26 @@ of a block does, and should be less than one in a hundred."""
 
 
 def coldstart(
-    arena: Arena, repetitions: int, before: Callable[[], None] = lambda: None, what: str = ""
+    arena: Arena,
+    repetitions: int,
+    before: Callable[[], None] = lambda: None,
+    what: str = "",
+    read_so_far: Callable[[], int] | None = None,
 ) -> dict[str, Any]:
     """From the start of the process to its first request for an event; resident memory while it waits.
 
-    Processor time says more than the clock on a machine that has other things to do.
+    Processor time says more than the clock on a machine that has other things to do. ``before`` is called before each
+    start; ``read_so_far`` counts the bytes that were ever read from the disk that the layer is on.
     """
     contestants = arena.contestants()
     times: dict[str, list[float]] = {each.name: [] for each in contestants}
     processor: dict[str, list[float]] = {each.name: [] for each in contestants}
     memory: dict[str, list[float]] = {each.name: [] for each in contestants if each.talks}
+    read: dict[str, list[float]] = {each.name: [] for each in contestants}
     for _ in range(repetitions):
         for each in contestants:
             before()
+            at_first = read_so_far() if read_so_far else 0
             if each.talks:
                 with Caller(arena, each) as caller:
                     caller.wait_for_request()
@@ -39,8 +46,12 @@ def coldstart(
                 taken, busy = start_to_end(each)
             times[each.name].append(taken / 1e6)
             processor[each.name].append(busy / 1e6)
+            if read_so_far:
+                read[each.name].append((read_so_far() - at_first) / 1e6)
     more = {"processor": _medians(processor), "resident": _medians(memory)}
-    return report(f"process start → first GET of /next{what}", "ms; resident: MiB", times, more)
+    if read_so_far:
+        more["read"] = _medians(read)
+    return report(f"process start → first GET of /next{what}", "ms; resident: MiB; read: MB", times, more)
 
 
 @one_processor()
