@@ -34,7 +34,7 @@ file.write("all of it")
 Finished(b"garbage ")
 kept = Finished(b"kept ")
 codecs.ours = Finished(b"of a module ")
-codecs.Codec.ours = Finished(b"of a class")
+codecs.Codec.ours = Finished(b"of a class ")
 """
-    assert layer.run("-I", "-S", "-c", code) == "garbage of a module kept of a class"
+    assert layer.run("-I", "-S", "-c", code) == "garbage of a module of a class kept "
     assert (tmp_path / "written").read_text(encoding="utf-8") == "all of it"

@@ -32,6 +32,11 @@ def test_what_one_invocation_frees_the_next_one_has_without_a_page_fault(layer: 
     assert int(layer.run("-c", f"{USED}print(faults(60_000, 10))")) < 500  # Given back, it would be 40,000.
 
 
+def test_it_has_so_still_after_one_that_needed_much(layer: Layer) -> None:
+    code = f"{USED}many = [Point(number) for number in range(1_500_000)]\ndel many\nprint(faults(60_000, 10))"
+    assert int(layer.run("-c", code)) < 500
+
+
 def test_memory_that_is_much_goes_back_to_the_system(layer: Layer) -> None:
     code = f"""{USED}
 def mib(key):

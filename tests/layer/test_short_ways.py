@@ -216,3 +216,37 @@ sys.settrace(None)
 print(json.dumps(lines))
 """
     assert json.loads(layer.run("-c", code)) == [1, 2, 3, 6, 7, 2, 3, 6, 7, 2, 3, 4, 8, 9, 12, 13, 14, 15, 16]
+
+
+def test_a_line_that_goes_on_after_a_yield_is_traced_once(layer: Layer) -> None:
+    code = """
+import json, sys
+def work(flag):
+    while True:
+        x = (yield 1) if flag else 2
+        a = x
+        b = [a, a]
+        c = {a: b}
+        d = (a, b)
+        e = str(c)
+        f = str(d)
+        if not flag:
+            return e + f
+lines = []
+def tracer(frame, event, arg):
+    if frame.f_code.co_name == "work" and event == "line":
+        lines.append(frame.f_lineno - work.__code__.co_firstlineno)
+    return tracer
+def run():
+    paused = work(True)
+    for _ in range(4):
+        next(paused)
+    paused.close()
+    list(work(False))
+sys.settrace(tracer)
+run()
+sys.settrace(None)
+print(json.dumps(lines))
+"""
+    once = [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert json.loads(layer.run("-c", code)) == 3 * once + [1, 2] + once + [10]
