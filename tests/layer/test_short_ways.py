@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.product import CLEAN, Layer
+from builder.target import this_machine
+from tests.product import CLEAN, TARGET, Layer
 
 VALUES = """
 sizes = (0, 1, 2, 5, 29, 30, 31, 59, 60, 62, 63, 64, 90)
@@ -106,6 +107,7 @@ print(early, "zipimport" in sys.modules)
     assert layer.run(str(tmp_path / "archive.zip")) == "found zipimporter\n"
 
 
+@pytest.mark.skipif(TARGET.cpu != this_machine(), reason="openpty() under qemu: no such device")
 def test_terminals_and_shared_memory_are_there_though_their_libraries_are_loaded_late(layer: Layer) -> None:
     code = """
 import os, pty
