@@ -252,3 +252,150 @@ print(json.dumps(lines))
 """
     once = [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert json.loads(layer.run("-c", code)) == 3 * once + [1, 2] + once + [10]
+
+
+def test_json_reads_keys_and_numbers_as_its_own_python_does(layer: Layer) -> None:
+    code = r"""
+import itertools, json, json.decoder, json.scanner, random
+class Decoder(json.JSONDecoder):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.parse_string = json.decoder.py_scanstring
+        self.scan_once = json.scanner.py_make_scanner(self)
+def both(text, **options):
+    said = []
+    for decoder in (json.JSONDecoder(**options), Decoder(**options)):
+        try:
+            said.append(repr(decoder.decode(text)))
+        except ValueError as error:
+            said.append(f"{error}")
+    assert said[0] == said[1], (text, said)
+dice = random.Random(1)
+keys = ["", "a", "aa", "aB", "a\xe9", "\u0142", "\U0001f600", 'q"q', "a\\a", "t\tt", "\x7f", *map(str, range(90))]
+for ascii in (True, False):
+    for picked in (keys, [key for key in keys if key < "\x80"], [key for key in keys if key < "\u0100"]):
+        for _ in range(60):
+            rows = [{dice.choice(picked): {dice.choice(picked): number}} for number in range(60)]
+            both(json.dumps(rows, ensure_ascii=ascii))
+for digits in ("0", "7", "12", "9" * 17, "1" + "0" * 17, "9" * 18, "9" * 19, "9" * 40, "01", "", "-", "1_0", "\u0664"):
+    for sign, rest in itertools.product(("", "-", "+"), ("", ".5", ".", ".e1", "e5", "E-3", "e", "e400", "." + "3" * 70)):
+        both(sign + digits + rest)
+        both(f'{{"k": {sign + digits + rest}, "k":[{sign + digits + rest}]}}')
+for broken in ('{"a":1,"a', '{"a":1,"a\n":2}', '{"a":1,"a":', '{"a":1,"a"', '{"a"', '{"a\\', '[{"a":1},{"a":2', '{"a":1,}'):
+    both(broken)
+both('{"a":1,"a\n":2}', strict=False)
+both('[1, 2.5]', parse_int=lambda text: text + "!", parse_float=lambda text: text + "?")
+rows = json.loads(json.dumps([{"same key": 1}, {"same key": 2}]))
+assert len({id(key) for row in rows for key in row}) == 1
+print("the same")
+"""
+    assert layer.run("-c", code) == "the same\n"
+
+
+def test_a_look_for_two_literals_finds_what_a_search_finds(layer: Layer) -> None:
+    """``[a\\x00]`` is an ``a`` where there is no NUL, and no literal."""
+    code = r"""
+import itertools, random, re
+dice = random.Random(1)
+def pattern(depth):
+    parts = [lambda: dice.choice("abc"), lambda: dice.choice("ab") + dice.choice("abc"), lambda: "."]
+    if depth:
+        parts += [
+            lambda: "(" + pattern(depth - 1) + ")",
+            lambda: "(?:" + pattern(depth - 1) + "|" + pattern(depth - 1) + ")",
+            lambda: dice.choice((".", "[ab]", "a")) + dice.choice(("*", "+", "?", "*?", "+?", "??", "{1,2}", "{2}?")),
+            lambda: "(" + dice.choice((".*", ".*?", "a*")) + ")",
+            lambda: "(?:" + pattern(0) + ")*",
+        ]
+    return "".join(dice.choice(parts)() for _ in range(dice.randrange(1, 5)))
+texts = ["".join(each) for size in range(6) for each in itertools.product("abc", repeat=size)]
+texts = [*dice.sample(texts, 100), "", "ab" * 5 + "c", "a" * 9 + "b"]
+texts += [text.replace("c", other) for text in texts[:40] for other in ("\xe9", "\u0142", "\U0001f600")]
+for _ in range(1500):
+    literal = pattern(2)
+    other = re.sub(r"\[ab\]|[abc]", lambda found: found[0] if "[" in found[0] else f"[{found[0]}\0]", literal)
+    one, two = re.compile(literal), re.compile(other)
+    for text in dice.sample(texts, 12):
+        for way in ("search", "match", "fullmatch"):
+            mine, its = getattr(one, way)(text), getattr(two, way)(text)
+            assert (mine and mine.regs) == (its and its.regs), (literal, text, way, mine, its)
+        spans = [[found.regs for found in each.finditer(text, 1, 9)] for each in (one, two)]
+        assert spans[0] == spans[1], (literal, text)
+print("the same")
+"""
+    assert layer.run("-c", code) == "the same\n"
+
+
+def test_whoever_watches_sees_the_jumps_that_are_made_at_once(layer: Layer) -> None:
+    code = r"""
+import sys
+tests = {
+    "a < b": [(1, 2), (2, 1), (1.5, 2.5), (2.5, 1.5), ("a", "b"), ("b", "a")],
+    "a == b": [(1, 1), (1, 2), (2**70, 2**70), (1.0, 1.0), (float("nan"),) * 2, ("x", "x"), ("x", "y"), ((), ())],
+    "a is b": [(None, None), (None, 1)],
+    "a in b": [(1, {1}), (2, {1}), (1, {1: 2}), (2, {1: 2}), (1, [1]), (2, (1,))],
+    "a": [(each, 0) for each in (True, False, 0, 1, 2**70, [], [1], None, "", "x", object(), {}, 0.0, 1.5)],
+}
+long = "; ".join(["a = a"] * 300)  # a jump that needs an EXTENDED_ARG
+functions = []
+for test in tests:
+    for shape in (
+        "if {0}: return 1\n else: return 2", "if not ({0}): return 1\n return 2", "while {0}: return 1\n return 2",
+        "return 1 if ({0}) and not ({0}) else 2", "return [1 for _ in (1, 2) if {0}]", "return ({0}) or 3",
+        "if {0}:\n  {1}\n  return 1\n return 2", "if not ({0}):\n  {1}\n  return 1\n return 2", "x = {0}\n return x",
+    ):
+        names = {}
+        exec(f"def work(a, b):\n " + shape.format(test, long), names)
+        functions.append((names["work"], tests[test]))
+def results():
+    return [work(*values) for work, given in functions for values in given * 40]
+def tracer(frame, event, arg):
+    frame.f_trace_opcodes = True
+    seen[event] = seen.get(event, 0) + 1
+    return tracer
+plain, seen = results(), {}
+sys.settrace(tracer)
+traced = results()
+sys.settrace(None)
+branches = []
+tool, events = sys.monitoring.DEBUGGER_ID, sys.monitoring.events
+sys.monitoring.use_tool_id(tool, "test")
+sys.monitoring.register_callback(tool, events.BRANCH, lambda code, at, to: branches.append(code.co_name))
+sys.monitoring.set_events(tool, events.BRANCH)
+watched = results()
+sys.monitoring.set_events(tool, 0)
+assert repr(plain) == repr(traced) == repr(watched) == repr(results())
+assert seen["opcode"] > 10 * seen["call"] and branches.count("work") >= 8 * len(plain) // 9
+print("the same")
+"""
+    assert layer.run("-c", code) == "the same\n"
+
+
+def test_base64_by_groups_is_base64_by_characters(layer: Layer) -> None:
+    """A newline after each character, or a dot where it may stand, takes the way of single characters."""
+    code = r"""
+import base64, binascii, itertools, string
+letters = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/").encode()
+for size in (*range(12), 57, 1000):
+    data = bytes(number * 7 % 256 for number in range(size))
+    bits = "".join(f"{byte:08b}" for byte in data) + "0" * (-size * 8 % 6)
+    digits = bytes(letters[int(bits[at:at + 6], 2)] for at in range(0, len(bits), 6)) + b"=" * (-size % 3)
+    assert binascii.b2a_base64(data) == digits + b"\n" and base64.b64encode(data) == digits
+    assert binascii.b2a_base64(data, newline=False) == digits
+    for text in (digits, digits + b"\n", b"\n".join(digits[at:at + 1] for at in range(len(digits))), b"." + digits):
+        assert base64.b64decode(text) == data, text
+    assert binascii.a2b_base64(digits, strict_mode=True) == data
+def read(text, strict):
+    try:
+        return binascii.a2b_base64(text, strict_mode=strict)
+    except binascii.Error as error:
+        return str(error)
+for start, four in itertools.product((b"", b"QUJD", b"="), itertools.product(b"A/=.\xff", repeat=4)):
+    text = start + bytes(four) + b"QUI="
+    single = b"".join(bytes((byte, 10)) for byte in text)
+    assert read(text, False) == read(single, False), text
+    whole = read(text, True)
+    assert isinstance(whole, str) == any(byte in b"=.\xff" for byte in text[:-1]), (text, whole)
+print("the same")
+"""
+    assert layer.run("-c", code) == "the same\n"
