@@ -62,8 +62,14 @@ def expressions() -> None:
         r"(?:an|the) (\w+)",
         r"[^\x00-\x7f]+",
         r"(.)\1",
+        r"rebuild|events?|wait",
+        r"layer .*?(byte)\b",
     ):
         sum(1 for _ in re.finditer(pattern, text))
+    for line in lines:  # a start that fits anywhere, and an end that does not
+        re.search(r".*Firefox/(\d+)", line)
+        re.search(r"(\w+)=(.*)&page", line)
+        re.search(r".*(Gecko|WebKit|rv:)", line)
     re.search(r"(a|b|ab)*c$", "ab" * 7)
     re.fullmatch(r"(?:\w+[ .]+)*", text[:2000])
     re.findall(rb"[\x20-\x7e]{6,}", bytes(range(256)) * 60)
