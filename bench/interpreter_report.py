@@ -22,9 +22,10 @@ def write_report(results: Mapping[str, Values], rounds: int, folder: Path) -> st
     ours, *others = results
     names = sorted(results[ours], key=lambda name: ratios(results, name)[0])
     means = [geometric_mean([ratios(results, name)[column] for name in names]) for column in range(len(others))]
+    turns = f"{rounds} round{'s' * (rounds != 1)}"
     page = "\n".join(
         (
-            f"<!-- ./nox -s bench -- interpreter wrote this, {rounds} rounds on {platform.machine()}. -->",
+            f"<!-- ./nox -s bench -- interpreter wrote this, {turns} on {platform.machine()}. -->",
             "# The interpreter beside others",
             "",
             f"Time of {ours}, by the other's: the least of all rounds; below 1, ours is faster.",
