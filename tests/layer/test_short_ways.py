@@ -284,6 +284,7 @@ for digits in ("0", "7", "12", "9" * 17, "1" + "0" * 17, "9" * 18, "9" * 19, "9"
         both(f'{{"k": {sign + digits + rest}, "k":[{sign + digits + rest}]}}')
 for broken in ('{"a":1,"a', '{"a":1,"a\n":2}', '{"a":1,"a":', '{"a":1,"a"', '{"a"', '{"a\\', '[{"a":1},{"a":2'):
     both(broken)
+both('{"a":1,}')
 both('{"a":1,"a\n":2}', strict=False)
 both('[1, 2.5]', parse_int=lambda text: text + "!", parse_float=lambda text: text + "?")
 rows = json.loads(json.dumps([{"same key": 1}, {"same key": 2}]))
