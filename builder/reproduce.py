@@ -48,8 +48,10 @@ class Variation:
     """Program it takes → Debian package that has it."""
 
 
+OTHER_LOCALE = "C" if os.environ.get("LC_ALL") == "C.UTF-8" else "C.UTF-8"  # of the few that are everywhere
+
 VARIATIONS = (
-    Variation("locale", "LANG, LC_ALL", {"LANG": "tr_TR.UTF-8", "LC_ALL": "C.UTF-8", "LANGUAGE": "tr"}),
+    Variation("locale", "LANG, LC_ALL", {"LANG": "tr_TR.UTF-8", "LC_ALL": OTHER_LOCALE, "LANGUAGE": "tr"}),
     Variation("timezone", "TZ", {"TZ": "Pacific/Kiritimati"}),
     Variation("user", "HOME and the user's name", {"HOME": "/nonexistent", "USER": "mallory", "LOGNAME": "mallory"}),
     Variation("umask", "umask 077", setup="umask 077"),
