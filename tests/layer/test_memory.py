@@ -55,6 +55,21 @@ print(most, mib("Rss:"), mib("LazyFree:"))
     assert left - lazy < 60
 
 
+def test_what_is_made_in_turn_lies_in_turn_in_memory_that_was_used_before(layer: Layer) -> None:
+    code = f"""{USED}
+def ascending():
+    points = [Point(number) for number in range(60_000)]
+    places = [id(point) for point in points]
+    kept.extend(points[::5000])  # no arena becomes empty
+    points.reverse()  # a list drops its last one first
+    return sum(a < b for a, b in zip(places, places[1:])) / len(places)
+
+kept = []
+print(ascending(), ascending(), ascending())
+"""
+    assert all(float(share) > 0.9 for share in layer.run("-c", code).split())  # 0.24 in the order of their release
+
+
 def test_processes_that_fork_do_not_share_what_is_kept(layer: Layer) -> None:
     code = f"""{USED}
 import os

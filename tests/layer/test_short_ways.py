@@ -401,3 +401,31 @@ for start, four in itertools.product((b"", b"QUJD", b"="), itertools.product(b"A
 print("the same")
 """
     assert layer.run("-c", code) == "the same\n"
+
+
+def test_characters_are_counted_and_parts_split_as_one_by_one(layer: Layer) -> None:
+    code = r"""
+import sys
+for char in ("a", "\xe4", "\u0142", "\U0001f600"):
+    for length in (*range(20), *range(110, 116), 223, 224, 225, 1000):
+        for text in (char * length, ("b" + char) * length, "b" * length + char):
+            ones = sum(each == char for each in text)
+            assert text.count(char) == ones and text.count(char, 1) == ones - text.startswith(char), (char, length)
+            assert text.count(char, 5, -5) == sum(each == char for each in text[5:-5]), (char, length)
+            assert text.replace(char, "xy") == "".join("xy" if each == char else each for each in text)
+            data = text.encode()
+            for byte in {*data, 0xFF}:
+                assert data.count(byte) == bytearray(data).count(byte) == sum(each == byte for each in data), data
+    for number in (2, 11, 12, 13, 14, 17, 40):
+        names = [f"{char} {index}" for index in range(number)]
+        for separator in ("\n", "--", "\u20ac"):
+            text = separator.join(names)
+            for parts in (text.split(separator), text.rsplit(separator), *[text.splitlines()] * (separator == "\n")):
+                assert parts == names and {sys.getrefcount(part) for part in parts} == {3}, (names, separator)
+        for words in (" ".join(names), " ".join(names).encode()):
+            assert [len(part) for part in words.split()] == [len(part) for part in words.rsplit()]
+            assert len(words.split()) == 2 * number
+        assert {sys.getrefcount(part) for part in ("xx " * number).split()} == {3}
+print("the same")
+"""
+    assert layer.run("-c", code) == "the same\n"
