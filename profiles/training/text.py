@@ -116,6 +116,8 @@ def methods() -> None:
         [word.strip(".").capitalize() for word in words if word.endswith(".") or word.startswith("l")]
         text.replace("layer", "zip").replace("ï", "i").find("nothing of this")
         [text.count(word) for word in WORDS]
+        [text.count(mark) + f"{text}\u20ac".count(mark) for mark in " .e"]
+        text.split(" "), text.rsplit(".", 3)
         text.partition("loop")[2].rpartition("byte")
         {word: len(word) for word in words}
         [ch for ch in text[:4000] if ch.isalpha() and not ch.isupper()]
