@@ -422,10 +422,13 @@ for char in ("a", "\xe4", "\u0142", "\U0001f600"):
             text = separator.join(names)
             for parts in (text.split(separator), text.rsplit(separator), *[text.splitlines()] * (separator == "\n")):
                 assert parts == names and {sys.getrefcount(part) for part in parts} == {3}, (names, separator)
-        for words in (" ".join(names), " ".join(names).encode()):
-            assert [len(part) for part in words.split()] == [len(part) for part in words.rsplit()]
-            assert len(words.split()) == 2 * number
-        assert {sys.getrefcount(part) for part in ("xx " * number).split()} == {3}
+        words = [name.replace(" ", "-") for name in names]
+        for kind in (str, str.encode, lambda text: bytearray(text.encode())):
+            text, space = kind(" ".join(words)), kind(" ")
+            for parts in (text.split(), text.rsplit(), text.split(space), kind("\n".join(words)).splitlines()):
+                assert parts == [kind(word) for word in words] and {sys.getrefcount(part) for part in parts} == {3}
+            assert space.join(text.split(None, 12)) == space.join(text.rsplit(space, 12)) == text
+            assert len(text.split(None, 12)) == len(text.rsplit(space, 12)) == min(number, 13)
 print("the same")
 """
     assert layer.run("-c", code) == "the same\n"
