@@ -61,6 +61,11 @@ INTERPRETER_LINKER_FLAGS = (
     Flag("-Wl,-mllvm,-import-hot-multiplier=1", "what others call often may be inlined there if it is short"),
     Flag("-Wl,-mllvm,-import-critical-multiplier=1", "the same for what they call very often"),
     Flag("-Wl,-mllvm,-import-instr-limit=44", "and less than half as much of what they call at times"),
+    # By a hash of the file, as is usual, a line more would put what it has out of the start order.
+    Flag(
+        "-Wl,-mllvm,-use-source-filename-for-promoted-locals",
+        "a local function that others call is named by its file",
+    ),
     # Most of Python's instructions end in the same jump to the next: one for each is guessed better than one for all.
     Flag("-Wl,-mllvm,-tail-merge-size=16", "code that ends alike is made one only if that saves much"),
     # Without it, what a rare path keeps over a call is pushed before the frequent one too.

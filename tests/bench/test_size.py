@@ -3,7 +3,10 @@
 from collections import Counter
 from pathlib import Path
 
-from bench.size import lines, sizes, write_treemap
+from bench.size import lines, link_map_of, sizes, write_treemap
+from builder.fetch import file_sha256
+from profiles.start_order import RESULT, read_map
+from tests.product import TARGET, Layer
 
 MAP = """\
              VMA              LMA     Size Align Out     In      Symbol
@@ -54,3 +57,10 @@ def test_the_picture_is_a_page_with_every_place(tmp_path: Path) -> None:
     page = (tmp_path / "layer.html").read_text(encoding="utf-8")
     assert "libcrypto-lib-evp" in page
     assert "decoder" in page
+
+
+def test_the_interpreter_has_what_the_start_order_names(layer: Layer) -> None:
+    python = layer.root / "bin" / f"python{TARGET.series}"
+    ordered = {line for line in RESULT.read_text(encoding="utf-8").splitlines() if not line.startswith("#")}
+    linked = {symbol.name for symbol in read_map(link_map_of(file_sha256(python)))}
+    assert len(ordered - linked) < len(ordered) / 50, "./nox -s train_order"
