@@ -44,28 +44,28 @@ def tests(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """Run the loop and awslambdaric through the same cases, print where they differ, write docs/conformance.md."""
     install(session, "tests")
-    session.run("python", "-m", "conformance", *session.posargs)
+    session.run("python", "-m", "tools.conformance", *session.posargs)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure the loop, `-- coldstart [--files | --cold-cache]`, `-- invoke`, or the interpreter, `-- interpreter`."""
     install(session, "bench")
-    session.run("python", "-m", "bench", *session.posargs)
+    session.run("python", "-m", "tools.bench", *session.posargs)
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
     """Run 200,000 invocations in one process and compare its memory; `-- --repetitions 20000` for fewer."""
     install(session, "tests")
-    session.run("python", "-m", "bench", "soak", *session.posargs)
+    session.run("python", "-m", "tools.bench", "soak", *session.posargs)
 
 
 @nox.session
 def train_profile(session: nox.Session) -> None:
     """Train the profile that the build reads, with an instrumented interpreter. Needs mmdebstrap."""
     install(session, "tests")
-    session.run("python", "-m", "profiles.train")
+    session.run("python", "-m", "tools.training.profile")
 
 
 @nox.session
@@ -73,7 +73,7 @@ def train_order(session: nox.Session) -> None:
     """Write anew in which order a start touches the interpreter's functions and data. Needs valgrind."""
     install(session, "tests")
     session.run("python", "-m", "builder", "build-layer")
-    session.run("python", "-m", "profiles.start_order")
+    session.run("python", "-m", "tools.training.symbol_order")
 
 
 @nox.session
@@ -86,14 +86,14 @@ def fuzz(session: nox.Session) -> None:
 def wheels(session: nox.Session) -> None:
     """Import the most downloaded compiled packages in Debian 11, and write docs/wheels.md; `-- NAME...` for some."""
     install(session, "tests")
-    session.run("python", "-m", "popular", *session.posargs)
+    session.run("python", "-m", "tools.wheels", *session.posargs)
 
 
 @nox.session
 def regrtest(session: nox.Session) -> None:
     """Run CPython's own tests on the layer in Debian 11; `-- test_ssl -j N`, `--part ci`, `--image NAME`."""
     install(session, "tests")
-    session.run("python", "-m", "regrtest", *session.posargs)
+    session.run("python", "-m", "tools.regrtest", *session.posargs)
 
 
 @nox.session
@@ -134,7 +134,7 @@ def release(session: nox.Session) -> None:
 
 def test_inside(session: nox.Session, *arguments: str) -> None:
     install(session, "tests")
-    session.run("python", "-m", "tests.inside", *arguments, *session.posargs)
+    session.run("python", "-m", "tests.in_container", *arguments, *session.posargs)
 
 
 @nox.session
@@ -194,14 +194,14 @@ def invoke(session: nox.Session) -> None:
 def publish_layer(session: nox.Session) -> None:
     """Publish the layer, once for each region: `-- --name NAME --region R1,R2 [--public] [--dry-run]`."""
     install(session, "publish")
-    session.run("python", "-m", "aws", "publish-layer", *session.posargs)
+    session.run("python", "-m", "builder.aws", "publish-layer", *session.posargs)
 
 
 @nox.session
 def deploy_function(session: nox.Session) -> None:
     """Create or update a function on the layer: `-- --function NAME --source DIR --handler mod.fn --role ARN`."""
     install(session, "publish")
-    session.run("python", "-m", "aws", "deploy-function", *session.posargs)
+    session.run("python", "-m", "builder.aws", "deploy-function", *session.posargs)
 
 
 @nox.session

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Terminal:
-    """A `builder.build.Progress` on standard error; standard output is for results."""
+    """A `builder.run.Progress` on standard error; standard output is for results."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -82,7 +82,7 @@ class NotWritable(BuildError):
 
 
 class AuditFailed(BuildError):
-    """The product breaks rules of ``builder/policy/``."""
+    """The product breaks rules of ``builder/artifacts/policy/``."""
 
     exit_code = 19
 

@@ -12,12 +12,14 @@ from typing import Literal
 
 from builder import ROOT, profile
 from builder.errors import BadPins
-from builder.packages.requirements import Locked
+from builder.executors import FIXED_ENVIRONMENT
+from builder.interpreters.cpython import build_python
+from builder.interpreters.cpython import recipe as cpython
+from builder.interpreters.cpython.packages.requirements import Locked
 from builder.pins import Archive, Pins, Source
-from builder.recipes import Recipe, build_python, bzip2, cpython, libffi, libuuid, openssl, sqlite, xz, zlib
-from builder.target import Cpu, Target
+from builder.platform import Cpu, Target
+from builder.recipes import Recipe, bzip2, libffi, libuuid, openssl, sqlite, xz, zlib
 from builder.toolchain import wrappers
-from builder.workshop import FIXED_ENVIRONMENT
 
 RECIPES: Mapping[str, Callable[[Target], Recipe]] = {
     "zlib": zlib.recipe,
@@ -34,19 +36,24 @@ RECIPES: Mapping[str, Callable[[Target], Recipe]] = {
 
 # The parts of the builder whose code decides what two steps leave. A recipe's code does not count: its data does.
 PREFIX_CODE = (
-    *("builder/assemble.py", "builder/relocate.py", "builder/trim.py", "builder/bytecode.py"),
-    "builder/policy/lean.toml",
+    *(f"builder/interpreters/cpython/{name}.py" for name in ("assemble", "relocate", "trim", "bytecode")),
+    "products/cpython-3.13/omissions.toml",
 )
 LAYER_CODE = (
-    "builder/bundle.py",
-    *("builder/pack.py", "builder/layer.py", "builder/deterministic_zip.py", "builder/audit.py", "builder/manifest.py"),
+    "builder/interpreters/cpython/bundle.py",
+    *(f"builder/artifacts/{name}.py" for name in ("pack", "tree", "deterministic_zip", "audit", "manifest")),
     *("builder/pins.toml", "builder/toolchain.py"),  # the manifest quotes them
-    *("builder/policy/elf.toml", "builder/policy/content.toml", "builder/policy/modules.toml"),
+    *(
+        "builder/artifacts/policy/elf.toml",
+        "builder/artifacts/policy/content.toml",
+        "products/cpython-3.13/modules.toml",
+    ),
 )
 
 PACKAGES_CODE = (
-    *(f"builder/packages/{name}.py" for name in ("bake", "wheels", "install", "abi")),
-    *("builder/assemble.py", "builder/bytecode.py", "builder/audit.py", "builder/policy/elf.toml"),
+    *(f"builder/interpreters/cpython/packages/{name}.py" for name in ("bake", "wheels", "install", "abi")),
+    *("builder/interpreters/cpython/assemble.py", "builder/interpreters/cpython/bytecode.py"),
+    *("builder/artifacts/audit.py", "builder/artifacts/policy/elf.toml"),
 )
 
 Stdlib = Literal["lean", "full"]
@@ -140,7 +147,7 @@ class Materials:
 def read_materials(root: Path = ROOT) -> Materials:
     """Hashes the files that steps may depend on."""
     paths = [path for folder in ("patches", "runtime") for path in sorted((root / folder).rglob("*"))]
-    paths += (root / profile.FOLDER).glob("*.profdata.xz")
+    paths += (root / profile.FOLDER).rglob("*.profdata.xz")
     paths += [root / name for name in {*PREFIX_CODE, *PACKAGES_CODE, *LAYER_CODE}]
     kept = (path for path in paths if path.is_file() and path.suffix != ".pyc")
     return Materials({path.relative_to(root).as_posix(): _sha256(path.read_bytes()) for path in kept})
@@ -249,8 +256,8 @@ def _layer_step(
 
 
 def _patches(source: Source, materials: Materials) -> dict[str, str]:
-    """Path → sha256 of a source's patches, in the order of applying; they are kept by series, ``openssl-3.5``."""
-    return materials.below(f"patches/{source.name}-{source.version.rpartition('.')[0]}")
+    """Path → sha256 of a source's patches, in the order of applying; they are kept by series, ``openssl/3.5``."""
+    return materials.below(f"patches/{source.name}/{source.version.rpartition('.')[0]}")
 
 
 def _profile(target: Target, materials: Materials) -> dict[str, str]:

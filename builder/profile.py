@@ -1,6 +1,6 @@
 """The committed profile: what ran often when an instrumented interpreter was trained, and what never did.
 
-``profiles/train.py`` makes it, and beside it a note in TOML. The compiler reads it by the names of functions and a
+``tools.training`` makes it, and beside it a note in TOML. The compiler reads it by the names of functions and a
 hash over each one's control flow. Where these no longer fit, because a source or the compiler moved on, a function is
 compiled as if nothing were known of it. The compiler says so; here it is counted.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from builder.errors import BadPins, StaleProfile
 from builder.recipes import Recipe
 
-FOLDER = "profiles"
+FOLDER = "products"
 RUNTIME = "profile-runtime.a"
 """Where a room has, in training, the library that writes down what was counted."""
 TOLERATED = {"x86_64": 0.02, "aarch64": 0.25}
@@ -69,11 +69,11 @@ def instrumented(recipe: Recipe) -> Recipe:
 
 def name(series: str) -> str:
     """Path from the repository's root."""
-    return f"{FOLDER}/cpython-{series}.profdata.xz"
+    return f"{FOLDER}/cpython-{series}/fast.profdata.xz"
 
 
 def note_of(path: Path) -> Path:
-    return path.with_name(path.name.replace(".profdata.xz", ".toml"))
+    return path.with_name(path.name.replace(".xz", ".toml"))
 
 
 def read_profile(path: Path) -> Profile:

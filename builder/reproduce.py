@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder import CACHE_VARIABLE, ROOT
-from builder.deliver import SUMS
+from builder.artifacts.export import SUMS
 from builder.errors import MissingTool, NotReproducible, StepFailed
+from builder.executors.choice import Choice, open_workshop
+from builder.executors.host import Host
+from builder.executors.images import load_images
 from builder.fetch import SOURCES_VARIABLE
 from builder.fetch.report import Report
-from builder.images import load_images
-from builder.workshop.choice import Choice, open_workshop
-from builder.workshop.host import Host
 
 LATER = "+400d"
 HOST = "elsewhere.example"

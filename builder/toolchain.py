@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.target import Cpu, Target
+from builder.platform import Cpu, Target
 
 PROFILE = "profile.profdata"
 """Where a room has the profile."""

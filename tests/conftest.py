@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from builder.__main__ import cache_folder
+from builder.artifacts.wrong_arch import foreign_programs
+from builder.context import cache_folder
+from builder.emulator.call import unzip
 from builder.errors import BuildError
-from builder.foreign import foreign_programs
-from builder.invoke.call import unzip
-from tests.builds.yard import Reference, Yard, lay_out
-from tests.product import ROOT, TARGET, Layer, runner
+from tests.builds.build_cache import Reference, Yard, lay_out
+from tools.support.product import ROOT, TARGET, Layer, runner
 
 ARCH = TARGET.cpu.lambda_name
 

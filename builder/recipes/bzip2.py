@@ -1,7 +1,7 @@
 """bzip2: seven C files and no configure."""
 
+from builder.platform import Target
 from builder.recipes import MAKE_LIBRARY, Recipe, library, make_out
-from builder.target import Target
 from builder.toolchain import COMPILER_FLAGS, words
 
 MODULES = ("blocksort", "huffman", "crctable", "randtable", "compress", "decompress", "bzlib")

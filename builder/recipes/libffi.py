@@ -4,8 +4,8 @@ Debian's archive has no ``configure``, and making one takes autotools of the mac
 about Linux on these two processors is known, so it stands here as ``fficonfig.h`` and the library is compiled straight.
 """
 
+from builder.platform import Target
 from builder.recipes import MAKE_LIBRARY, Recipe, library, make_out
-from builder.target import Target
 from builder.toolchain import COMPILER_FLAGS, words
 
 COMMON = ("prep_cif", "types", "raw_api", "java_raw_api", "closures", "tramp")

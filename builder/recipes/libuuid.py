@@ -3,8 +3,8 @@
 util-linux's configure looks into every corner of a system; these nine files need a dozen answers, given here.
 """
 
+from builder.platform import Target
 from builder.recipes import MAKE_LIBRARY, Recipe, library, make_out
-from builder.target import Target
 from builder.toolchain import COMPILER_FLAGS, words
 
 SOURCES = (

@@ -1,14 +1,14 @@
 """OpenSSL: libcrypto and libssl, for ``ssl`` and ``hashlib``."""
 
+from builder.platform import Target
 from builder.recipes import Recipe, make_out
-from builder.target import Target
 from builder.toolchain import COMPILER_FLAGS, words
 
 PLATFORMS = {"x86_64": "linux-x86_64", "aarch64": "linux-aarch64"}
 
 OPTIONS = (
     # /opt/ssl does not exist. Amazon Linux's own openssl.cnf has directives that only its patched OpenSSL knows;
-    # a function that wants a configuration names it in OPENSSL_CONF. Certificates: see patches/openssl-3.5/.
+    # a function that wants a configuration names it in OPENSSL_CONF. Certificates: see patches/openssl/3.5/needed/.
     "--prefix=/opt",
     "--openssldir=/opt/ssl",
     "--libdir=lib",

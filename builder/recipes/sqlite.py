@@ -1,7 +1,7 @@
 """SQLite, from its canonical tree: both archive forms hold it, and it makes its own amalgamation."""
 
+from builder.platform import Target
 from builder.recipes import MAKE_LIBRARY, Recipe, library, make_out
-from builder.target import Target
 from builder.toolchain import COMPILER_FLAGS, words
 
 OPTIONS = (

@@ -1,7 +1,7 @@
 """xz: liblzma alone, for ``lzma``."""
 
+from builder.platform import Target
 from builder.recipes import AUTOCONF, BUILD_TRIPLET, Recipe, make_out
-from builder.target import Target
 from builder.toolchain import COMPILER_FLAGS, joined
 
 

@@ -1,7 +1,7 @@
 """zlib: fifteen C files. Its configure asks only what is known for every glibc, so it is not run."""
 
+from builder.platform import Target
 from builder.recipes import MAKE_LIBRARY, Recipe, library, make_out
-from builder.target import Target
 from builder.toolchain import COMPILER_FLAGS, words
 
 MODULES = (

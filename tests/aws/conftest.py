@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from aws.__main__ import main
+from builder.aws.__main__ import main
 from tests.aws.cloud import Cloud
 from tests.moto import moto_server
 

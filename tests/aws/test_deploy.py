@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aws import deploy
+from builder.aws import deploy
 from tests.aws.cloud import ACCOUNT, Refusal, Request
 from tests.aws.conftest import Said, Workplace, a_layer
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from aws.product import read_product
+from builder.aws.product import read_product
 from tests.aws.cloud import ACCOUNT, Cloud, Refusal, Request
 from tests.aws.conftest import Workplace, a_layer
-from tests.product import ROOT
-from tests.unit.elves import AARCH64, ElfFile
+from tests.unit.elf_factory import AARCH64, ElfFile
+from tools.support.product import ROOT
 
 EUROPE = ("eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1", "eu-south-1")
 MANY = (*EUROPE, "us-east-1", "us-east-2", "us-west-2", "ca-central-1", "sa-east-1", "ap-south-1")
@@ -377,7 +377,15 @@ def test_whoever_stops_it_finds_recorded_what_was_under_way(workplace: Workplace
 
     workplace.cloud.gate = gate
     path = a_layer(workplace.folder / "dist")
-    command = (sys.executable, "-m", "aws", "publish-layer", "--name=python313", f"--zip={path}", "--region=eu-west-3")
+    command = (
+        sys.executable,
+        "-m",
+        "builder.aws",
+        "publish-layer",
+        "--name=python313",
+        f"--zip={path}",
+        "--region=eu-west-3",
+    )
     where = (f"--endpoint-url={workplace.cloud.url}", f"--record={workplace.record}")
     process = subprocess.Popen((*command, *where), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     assert asked.wait(60)

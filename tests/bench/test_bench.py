@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bench import files, soak
-from bench.__main__ import main
-from bench.contestants import BARE, DIRECT, OURS, RAW, THREADED
-from bench.report import report
+from tools.bench import files, soak
+from tools.bench.__main__ import main
+from tools.bench.contestants import BARE, DIRECT, OURS, RAW, THREADED
+from tools.bench.report import report
 
 LOOPS = {OURS, THREADED, DIRECT, RAW}
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import interpreter
-from bench.interpreter import Benchmark, compare, run
-from bench.interpreters import Interpreter
-from bench.processor import one_processor
+from tools.bench import interpreter
+from tools.bench.interpreter import Benchmark, compare, run
+from tools.bench.interpreters import Interpreter
+from tools.bench.processor import one_processor
 
 THIS = Interpreter("this", Path(sys.executable))
 

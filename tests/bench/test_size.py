@@ -1,12 +1,12 @@
-"""bench.size: from the linker's map and a manifest to a tree."""
+"""tools.bench.size: from the linker's map and a manifest to a tree."""
 
 from collections import Counter
 from pathlib import Path
 
-from bench.size import lines, link_map_of, sizes, write_treemap
 from builder.fetch import file_sha256
-from profiles.start_order import RESULT, read_map
-from tests.product import TARGET, Layer
+from tools.bench.size import lines, link_map_of, sizes, write_treemap
+from tools.support.product import TARGET, Layer
+from tools.training.symbol_order import RESULT, read_map
 
 MAP = """\
              VMA              LMA     Size Align Out     In      Symbol

@@ -3,17 +3,17 @@
 import sys
 from pathlib import Path
 
-from builder.__main__ import report_errors
-from builder.build import Site, carry_out
+from builder.artifacts.export import deliver
 from builder.console import Terminal
-from builder.deliver import deliver
+from builder.context import report_errors
+from builder.executors.choice import open_workshop
+from builder.executors.host import Host
 from builder.pins import load_pins
 from builder.plan import epoch
+from builder.run import Site, carry_out
 from builder.store import Store
-from builder.workshop.choice import open_workshop
-from builder.workshop.host import Host
-from tests.builds.yard import SHORT, planned
-from tests.product import TARGET
+from tests.builds.build_cache import SHORT, planned
+from tools.support.product import TARGET
 
 
 def build(cache: Path, dist: Path, image: str, terminal: Terminal) -> None:

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from builder.__main__ import cache_folder
-from builder.audit import audit
-from builder.deterministic_zip import EXECUTABLE, Entry
+from builder.artifacts.audit import audit
+from builder.artifacts.deterministic_zip import EXECUTABLE, Entry
+from builder.context import cache_folder
 from builder.errors import AuditFailed
+from builder.platform import Target, this_machine
 from builder.store import Store
-from builder.target import Target, this_machine
 from builder.toolchain import LINKER_FLAGS, words, wrappers
-from tests.product import TARGET
+from tools.support.product import TARGET
 
-from .yard import planned
+from .build_cache import planned
 
 PROGRAM = """
 #include <pthread.h>

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from builder.invoke.call import unzip
-from tests.product import ROOT, TARGET, Layer
+from builder.emulator.call import unzip
+from tools.support.product import ROOT, TARGET, Layer
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 
 from builder.store import Store
 
-from .yard import MADE, Reference, Yard, planned
+from .build_cache import MADE, Reference, Yard, planned
 
 ROUNDS, KILLS = 5, 4
 

@@ -9,13 +9,13 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from builder.__main__ import cache_folder
+from builder.context import cache_folder
+from builder.platform import this_machine
 from builder.store import Store
-from builder.target import this_machine
 from builder.toolchain import wrappers
-from tests.product import TARGET
+from tools.support.product import TARGET
 
-from .yard import planned
+from .build_cache import planned
 
 PROGRAM = """
 #include <math.h>

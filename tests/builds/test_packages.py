@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from builder.invoke.call import unzip
-from builder.packages.abi import check_loadable
-from builder.packages.install import install_wheels
-from builder.packages.requirements import read_requirements
-from builder.packages.wheels import download_wheels
+from builder.emulator.call import unzip
+from builder.interpreters.cpython.packages.abi import check_loadable
+from builder.interpreters.cpython.packages.install import install_wheels
+from builder.interpreters.cpython.packages.requirements import read_requirements
+from builder.interpreters.cpython.packages.wheels import download_wheels
+from builder.platform import CPUS
 from builder.store import Store
-from builder.target import CPUS
-from tests.builds.yard import Yard, planned
-from tests.product import ROOT, TARGET, Layer
-from tests.unit.packs import open_index
-from tests.unit.stand_ins import RecordingReport
+from tests.builds.build_cache import Yard, planned
+from tests.unit.fake_pypi import open_index
+from tests.unit.fakes import RecordingReport
+from tools.support.product import ROOT, TARGET, Layer
 
 REQUIREMENTS = ROOT / "requirements" / "wheels.txt"
 NAME = f"{TARGET.name}-packages"

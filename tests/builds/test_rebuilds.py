@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.product import ROOT, TARGET
+from tools.support.product import ROOT, TARGET
 
-from .yard import Yard
+from .build_cache import Yard
 
 SUFFIXES = (".cdx.json", ".manifest.json", ".provenance.json", ".zip")
 LAYER = f"layer-{TARGET.cpu.lambda_name}-lean"
@@ -29,7 +29,7 @@ def build(yard: Yard, checkout: Path) -> list[str]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of this repository, as far as a build reads it."""
-    for folder in ("builder", "runtime", "patches", "profiles", "requirements"):
+    for folder in ("builder", "runtime", "patches", "products", "requirements"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 

@@ -1,6 +1,6 @@
 """Two builds at once do not harm each other."""
 
-from .yard import MADE, Reference, Yard, planned
+from .build_cache import MADE, Reference, Yard, planned
 
 
 def test_two_builds_with_one_cache_both_end_well_and_make_each_step_once(yard: Yard, reference: Reference) -> None:

@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from conformance.case import Aspect, Case, Rule
-from conformance.cases import GROUPS
-from conformance.compare import ASPECTS, Comparison, complaints
-from conformance.run import Outcome
-from conformance.table import diff, document
+from tools.conformance.case import Aspect, Case, Rule
+from tools.conformance.cases import GROUPS
+from tools.conformance.compare import ASPECTS, Comparison, complaints
+from tools.conformance.run import Outcome
+from tools.conformance.table import diff, document
 
 
 def outcome(bodies: str = "{}") -> Outcome:
@@ -62,7 +62,7 @@ def test_the_table_has_a_row_for_every_case(told: dict[Aspect, Rule], why: str) 
 
 
 def test_one_chapter_runs_from_the_command_line() -> None:
-    command = (sys.executable, "-m", "conformance", "an array")
+    command = (sys.executable, "-m", "tools.conformance", "an array")
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "= an array\n" in done.stdout

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from builder.__main__ import cache_folder
-from builder.box import Box, Confines
 from builder.console import Terminal
-from builder.engine import OWNER_LABEL, Engine, connect, is_dead, this_process
+from builder.context import cache_folder
 from builder.errors import NoEngine
-from builder.images import Images
+from builder.executors.containers import Box, Confines
+from builder.executors.engine import OWNER_LABEL, Engine, connect, is_dead, this_process
+from builder.executors.images import Images
 
 IMAGE = "debian11"
 MEMORY = 256 << 20

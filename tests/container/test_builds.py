@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from builder.engine import Engine
-from tests.builds.yard import Reference, Yard
-from tests.unit.stand_ins import wait_until
+from builder.executors.engine import Engine
+from tests.builds.build_cache import Reference, Yard
+from tests.unit.fakes import wait_until
 
 from .conftest import IMAGE, ours
 

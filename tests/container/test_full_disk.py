@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from builder.box import USER, Box, Confines
-from builder.engine import Engine, connect
 from builder.errors import NoSpace
-from builder.parcel import Parcel
-from builder.workshop.container import container
-from builder.workshop.host import Host
-from tests.unit.stand_ins import wait_until
+from builder.executors.container import container
+from builder.executors.containers import USER, Box, Confines
+from builder.executors.engine import Engine, connect
+from builder.executors.host import Host
+from builder.executors.tar_archive import Parcel
+from tests.unit.fakes import wait_until
 
 from .conftest import MEMORY, left
 

@@ -1,4 +1,4 @@
-"""builder.images with an engine: had once, checked, and refused with a reason."""
+"""builder.executors.images with an engine: had once, checked, and refused with a reason."""
 
 import hashlib
 import io
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from builder import images as module
-from builder.box import Box, Confines
-from builder.engine import Engine
 from builder.errors import MissingTool, NoImage, WrongHash
-from builder.images import Image, Images, load_images
+from builder.executors import images as module
+from builder.executors.containers import Box, Confines
+from builder.executors.engine import Engine
+from builder.executors.images import Image, Images, load_images
 from builder.pins import Archive
-from builder.target import this_machine
-from tests.unit.stand_ins import FileServer, RecordingReport, whole
+from builder.platform import this_machine
+from tests.unit.fakes import FileServer, RecordingReport, whole
 
 from .conftest import MEMORY, say
 

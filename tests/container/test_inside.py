@@ -1,4 +1,4 @@
-"""tests.inside as a process: what it refuses before it builds anything. CI runs the rest of it."""
+"""tests.in_container as a process: what it refuses before it builds anything. CI runs the rest of it."""
 
 import subprocess
 import sys
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.stand_ins import ROOT
+from tests.unit.fakes import ROOT
 
 
 def run(*arguments: str) -> tuple[int, str]:
-    command = (sys.executable, "-m", "tests.inside", *arguments)
+    command = (sys.executable, "-m", "tests.in_container", *arguments)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stderr

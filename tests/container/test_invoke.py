@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.container.conftest import IMAGE
-from tests.product import ROOT
+from tools.support.product import ROOT
 
 FUNCTION = """
 import os

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.aws.conftest import cloud, running_cloud
-from tests.product import ROOT, TARGET
+from tools.support.product import ROOT, TARGET
 
 __all__ = ["cloud", "running_cloud"]
 

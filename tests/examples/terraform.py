@@ -15,10 +15,10 @@ from typing import Any
 
 import pygohcl
 
-from builder.__main__ import cache_folder
+from builder.context import cache_folder
 from builder.fetch import fetch
 from builder.pins import load_pins
-from tests.unit.stand_ins import RecordingReport
+from tests.unit.fakes import RecordingReport
 
 _REFERENCE = re.compile(r"\b((?:data\.)?(?:aws|archive)_\w+\.\w+)(?:\[[^]]*\])?\.(\w+)")
 _NAME = re.compile(r"\b(?:var|local)\.\w+")

@@ -15,7 +15,7 @@ import pytest
 from tests.aws.cloud import ACCOUNT, Cloud
 from tests.examples.conftest import EXAMPLES
 from tests.examples.terraform import problems
-from tests.product import ROOT, TARGET
+from tools.support.product import ROOT, TARGET
 
 REGION = "eu-west-3"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.product import INSIDE
+from tools.support.product import INSIDE
 
 
 def pytest_collection_modifyitems() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.inside import BUNDLES
-from tests.product import INSIDE
+from tests.in_container import BUNDLES
+from tools.support.product import INSIDE
 
 
 @pytest.fixture(scope="module")

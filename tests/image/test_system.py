@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from builder.invoke.call import ENVIRONMENT
-from builder.invoke.places import SCRATCH
-from tests.inside import MEMORY
-from tests.product import TARGET
+from builder.emulator.call import ENVIRONMENT
+from builder.emulator.places import SCRATCH
+from tests.in_container import MEMORY
+from tools.support.product import TARGET
 
 OPT = Path("/opt")
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")

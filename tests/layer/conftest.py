@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.product import Layer
+from tools.support.product import Layer
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from builder.__main__ import cache_folder
-from builder.invoke.emulator import lay_emulator
-from builder.target import this_machine
-from tests.product import INSIDE, Layer
+from builder.context import cache_folder
+from builder.emulator.emulator import lay_emulator
+from builder.platform import this_machine
+from tools.support.product import INSIDE, Layer
 
 INSIDE_TASK = Path("/tmp/task")
 """Where /var/task leads in a container that is read-only but for /tmp."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.product import Layer
+from tools.support.product import Layer
 
 Evaluate = Callable[[str], Any]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.layer.emulator import Function, emulator, running
-from tests.product import Layer
+from tools.support.product import Layer
 
 FUNCTION = """
 import sys

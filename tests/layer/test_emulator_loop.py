@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.layer.emulator import Function, emulator, running
-from tests.product import Layer
+from tools.support.product import Layer
 
 FUNCTION = """
 import asyncio, os, time

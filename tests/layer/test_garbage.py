@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.product import Layer
+from tools.support.product import Layer
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from builder.recipes.cpython import read_modules
-from tests.product import CLEAN, ROOT, TARGET, Layer, output, runner
+from builder.interpreters.cpython.recipe import read_modules
+from tools.support.product import CLEAN, ROOT, TARGET, Layer, output, runner
 
 Evaluate = Callable[[str], Any]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.product import ROOT
-from tests.unit.stand_ins import wait_until
+from tests.unit.fakes import wait_until
+from tools.support.product import ROOT
 
 pytestmark = pytest.mark.mounts
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from builder.target import this_machine
-from tests.product import INSIDE, TARGET, Layer
+from builder.platform import this_machine
+from tools.support.product import INSIDE, TARGET, Layer
 
 pytestmark = pytest.mark.skipif(
     INSIDE is not None or TARGET.cpu != this_machine(), reason="what runs may be qemu, whose memory is its own affair"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.target import this_machine
-from tests.product import CLEAN, TARGET, Layer
+from builder.platform import this_machine
+from tools.support.product import CLEAN, TARGET, Layer
 
 VALUES = """
 sizes = (0, 1, 2, 5, 29, 30, 31, 59, 60, 62, 63, 64, 90)

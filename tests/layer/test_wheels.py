@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.product import Layer
-from tests.wheels import install_wheels
+from tools.support.product import Layer
+from tools.support.wheels import install_wheels
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from tests.product import ROOT
+from tools.support.product import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def infos(layer_zip: Path) -> list[zipfile.ZipInfo]:
 
 
 def test_the_manifest_follows_the_published_schema(manifest: dict[str, Any]) -> None:
-    schema = json.loads((ROOT / "builder" / "manifest.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / "builder" / "artifacts" / "manifest.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(manifest, schema, cls=jsonschema.Draft202012Validator)
 

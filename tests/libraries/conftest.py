@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.fake_api import Loop
-from tests.wheels import AMAZON_LINUX_2023, install_wheels
+from tools.support.fake_api import Loop
+from tools.support.wheels import AMAZON_LINUX_2023, install_wheels
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.moto import moto_server
-from tests.runtime.fake_api import Loop, event
+from tools.support.fake_api import Loop, event
 
 FUNCTION = """
 import os

@@ -1,6 +1,6 @@
 """Libraries with compiled code of their own: pydantic, numpy, cryptography."""
 
-from tests.runtime.fake_api import Loop, event
+from tools.support.fake_api import Loop, event
 
 PYDANTIC = """
 from datetime import datetime

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.runtime.fake_api import Loop, event
+from tools.support.fake_api import Loop, event
 
 WRAPPER = """\
 #!/bin/bash

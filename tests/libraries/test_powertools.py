@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.runtime.fake_api import ARN, Loop, Run, event
+from tools.support.fake_api import ARN, Loop, Run, event
 
 LOGGER = """
 from aws_lambda_powertools import Logger

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.runtime.fake_api import Loop, event
+from tools.support.fake_api import Loop, event
 
 FUNCTION = """
 import os, requests

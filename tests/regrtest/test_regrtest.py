@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from builder.errors import BadPins
-from builder.recipes import cpython
-from regrtest.knowledge import Knowledge, LeftOut, Skipped, load_knowledge
-from regrtest.modules import recipe
-from regrtest.outcome import Outcome, complaints, unproved
-from tests.product import TARGET
+from builder.interpreters.cpython import recipe as cpython
+from tools.regrtest.knowledge import Knowledge, LeftOut, Skipped, load_knowledge
+from tools.regrtest.modules import recipe
+from tools.regrtest.outcome import Outcome, complaints, unproved
+from tools.support.product import TARGET
 
 RAN = """\
 0:00:00 load avg: 5.77 Run 4 tests in parallel using 2 worker processes (timeout: 20 min, worker timeout: 25 min)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .fake_api import Loop
+from tools.support.fake_api import Loop
 
 
 @pytest.fixture(scope="session")

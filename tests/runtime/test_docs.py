@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .fake_api import Loop, Run, event
+from tools.support.fake_api import Loop, Run, event
 
 PAGE = Path(__file__).parents[2] / "docs" / "runtime.md"
 REQUEST = "b3c1e0a4-5d6f-4c3e-9a51-2f0c7d1e8b90"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .fake_api import Loop, as_logged, event
+from tools.support.fake_api import Loop, as_logged, event
 
 
 def test_an_async_handler_is_awaited(loop: Loop) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .fake_api import ACCEPTED, HANG_UP, RESET, Loop, Reply, event, invocation_headers, reply
+from tools.support.fake_api import ACCEPTED, HANG_UP, RESET, Loop, Reply, event, invocation_headers, reply
 
 ECHO = "def handler(event, context): return event"
 CHUNKED_HEADERS = "".join(f"{name}: {value}\r\n" for name, value in invocation_headers().items())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .fake_api import Loop, as_logged, event
+from tools.support.fake_api import Loop, as_logged, event
 
 FAILING = """
 def inner(event):

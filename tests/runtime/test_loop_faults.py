@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from .fake_api import ACCEPTED, HANG_UP, RESET, Loop, Reply, Run, event, invocation_headers, reply
+from tools.support.fake_api import ACCEPTED, HANG_UP, RESET, Loop, Reply, Run, event, invocation_headers, reply
 
 ANSWER = """
 def handler(event, context):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .fake_api import Loop, Run, as_logged
+from tools.support.fake_api import Loop, Run, as_logged
 
 UNUSED = ""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .fake_api import ARN, Loop, event
+from tools.support.fake_api import ARN, Loop, event
 
 ECHO = "def handler(event, context): return event"
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .fake_api import HANG_UP, Loop, Reply, event, reply
+from tools.support.fake_api import HANG_UP, Loop, Reply, event, reply
 
 ECHO = "def handler(event, context): return event"
 SIGTERM = 15

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .fake_api import Loop, Run, event
+from tools.support.fake_api import Loop, Run, event
 
 WARN = "import logging\ndef handler(event, context): logging.getLogger('mine').warning('hé %s', event)"
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"

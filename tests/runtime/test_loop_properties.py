@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .fake_api import BOOTSTRAP
+from tools.support.fake_api import BOOTSTRAP
 
 Ask = Callable[..., tuple[str, Any]]
 UNREADABLE = {"ConnectionError"}

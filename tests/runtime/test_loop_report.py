@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .fake_api import HANG_UP, Loop, Run, as_logged, event
+from tools.support.fake_api import HANG_UP, Loop, Run, as_logged, event
 
 CHAIN = """
 def parse(text):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .fake_api import Loop, event
+from tools.support.fake_api import Loop, event
 
 
 def returning(expression: str, imports: str = "") -> str:

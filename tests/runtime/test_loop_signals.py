@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from .fake_api import BOOTSTRAP, SAFETY_NET
+from tools.support.fake_api import BOOTSTRAP, SAFETY_NET
 
 SETTING = """
 import os, signal, socket, sys, threading

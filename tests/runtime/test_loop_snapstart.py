@@ -2,7 +2,7 @@
 
 import pytest
 
-from .fake_api import HANG_UP, RESTORED, Loop, Reply, event, reply
+from tools.support.fake_api import HANG_UP, RESTORED, Loop, Reply, event, reply
 
 HOOKS = """
 from snapshot_restore_py import register_after_restore, register_before_snapshot

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from builder import bundle
-
-from .fake_api import BOOTSTRAP, Loop, event
+from builder.interpreters.cpython import bundle
+from tools.support.fake_api import BOOTSTRAP, Loop, event
 
 NOT_NEEDED = {
     "os",

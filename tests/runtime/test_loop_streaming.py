@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .fake_api import HANG_UP, RESET, Loop, Reply, event, reply
+from tools.support.fake_api import HANG_UP, RESET, Loop, Reply, event, reply
 
 STREAM = "application/octet-stream"
 HTTP = "application/vnd.awslambda.http-integration-response"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import configuration, settings
 
-from .stand_ins import FileServer, PrivateMount, RecordingReport
+from .fakes import FileServer, PrivateMount, RecordingReport
 
 # A slow machine is no reason to fail, a passing example no reason to litter the repository.
 settings.register_profile("unit", deadline=None, database=None, derandomize=True)

@@ -1,4 +1,4 @@
-"""builder.audit: every rule of policy/ is broken once, and all that is broken is told at once."""
+"""builder.artifacts.audit: every rule of policy/ is broken once, and all that is broken is told at once."""
 
 import os
 import platform
@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from builder.audit import POLICY, Elf, audit, check_size
-from builder.deterministic_zip import EXECUTABLE, FILE, LINK, Entry
+from builder import ROOT
+from builder.artifacts.audit import POLICY, Elf, audit, check_size
+from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry
+from builder.artifacts.pack import traces_of_this_machine
 from builder.errors import AuditFailed
-from builder.pack import traces_of_this_machine
-from builder.target import CPUS, Target
+from builder.platform import CPUS, Target
 
-from . import elves
-from .elves import ElfFile
+from . import elf_factory as elves
+from .elf_factory import ElfFile
 
 TARGET, ARM64 = (Target("3.13.15", cpu) for cpu in CPUS)
 RULES: dict[str, Any] = tomllib.loads((POLICY / "elf.toml").read_text(encoding="utf-8"))
@@ -315,7 +316,7 @@ def test_a_name_of_this_machine_is_told_in_any_kind_of_entry() -> None:
 def test_the_names_of_this_machine_are_its_folders_and_who_builds_where() -> None:
     traces = traces_of_this_machine(Path("/somewhere/cache"))
     assert "/somewhere/cache" in traces
-    assert str(POLICY.parent.parent) in traces
+    assert str(ROOT) in traces
 
 
 @pytest.mark.parametrize(("name", "telling"), [("root", False), ("build", False), ("ip-10-0-3-7", True)])
@@ -332,14 +333,12 @@ def test_a_bare_name_is_a_trace_only_if_nobody_would_write_it_by_chance(
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody whom nobody knows")
 def test_a_user_without_a_name_can_build() -> None:
     code = (
-        "import os; from pathlib import Path; from builder.pack import traces_of_this_machine as traces\n"
+        "import os; from pathlib import Path; from builder.artifacts.pack import traces_of_this_machine as traces\n"
         "os.setuid(54321); print(traces(Path('/x'))[2])"
     )
     environment = {key: value for key, value in os.environ.items() if key not in ("LOGNAME", "USER", "LNAME")}
     command = (sys.executable, "-c", code)
-    done = subprocess.run(
-        command, cwd=POLICY.parent.parent, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout == "/home/54321/\n", done.stderr
 
 
@@ -371,7 +370,7 @@ def test_all_violations_are_told_at_once_in_one_error() -> None:
     # three of the file as a whole, two of its symbols; three entries, no bootstrap, two traces
     assert len(told) == len(set(told)) == expected
     assert caught.value.what == f"The layer breaks {expected} rules."
-    assert "builder/policy/" in caught.value.do
+    assert "builder/artifacts/policy/" in caught.value.do
 
 
 def test_one_violation_is_one_rule() -> None:

@@ -1,4 +1,4 @@
-"""builder.bundle, run as the build runs it: in a fresh process, by Python 3.13 where there is one."""
+"""bundle, run as the build runs it: in a fresh process, by Python 3.13 where there is one."""
 
 import marshal
 import shutil
@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from builder import ROOT, bundle
-from builder.workshop import FIXED_ENVIRONMENT
+from builder import ROOT
+from builder.executors import FIXED_ENVIRONMENT
+from builder.interpreters.cpython import bundle
 
 MODULES = {
     "pkg/__init__.py": "",

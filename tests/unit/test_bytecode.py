@@ -1,4 +1,4 @@
-"""builder.bytecode, run as the build runs it: in a fresh process, by Python 3.13 where there is one."""
+"""bytecode, run as the build runs it: in a fresh process, by Python 3.13 where there is one."""
 
 import shutil
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from builder import bytecode
-from builder.workshop import FIXED_ENVIRONMENT
+from builder.executors import FIXED_ENVIRONMENT
+from builder.interpreters.cpython import bytecode
 
 # What makes marshal's references and Python's sets vary: shared strings, constants, nested code, interned names.
 SOURCES = {

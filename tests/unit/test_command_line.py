@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
+from builder.executors.tools import TOOLS
 from builder.plan import RECIPES
-from builder.workshop.tools import TOOLS
 
-from .stand_ins import ROOT, PrivateMount, wait_until
+from .fakes import ROOT, PrivateMount, wait_until
 from .test_host import is_running
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -321,7 +321,7 @@ class StandIn(CommandLine):
 
     def make(self, ballast: int = 0) -> None:
         """Writes the checkout; the wheel is as large as it is told to be."""
-        for name in ("builder", "runtime", "patches", "profiles"):
+        for name in ("builder", "runtime", "patches", "products"):
             shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
         self.wheels.mkdir()
         self.mirror.mkdir()

@@ -12,7 +12,7 @@ from builder.console import Terminal
 from builder.pins import Archive
 from builder.plan import Step, Unpack
 
-from .stand_ins import ROOT, a_source
+from .fakes import ROOT, a_source
 
 
 def a_step(name: str) -> Step:

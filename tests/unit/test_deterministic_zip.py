@@ -1,4 +1,4 @@
-"""builder.deterministic_zip: the same bytes for the same entries, and a zip that everybody reads."""
+"""builder.artifacts.deterministic_zip: the same bytes for the same entries, and a zip that everybody reads."""
 
 import hashlib
 import shutil
@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.deterministic_zip import EXECUTABLE, FILE, LINK, Entry, Record, write_zip
+from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry, Record, write_zip
 
 ENTRIES = (
     Entry("bootstrap", b"#!/opt/bin/python3.13\n", EXECUTABLE),

@@ -9,7 +9,7 @@ import pytest
 from builder.disk import complaints_about, no_space
 from builder.errors import NoSpace, NotWritable, StepFailed
 
-from .stand_ins import PrivateMount
+from .fakes import PrivateMount
 
 SYSFS = Path("/sys")
 """A file system in which nobody can make a folder, root included."""

@@ -1,14 +1,14 @@
-"""builder.download: a zip gets into dist/ only if the manifest there vouches for it, whole or not at all."""
+"""builder.artifacts.download: a zip gets into dist/ only if the manifest there vouches for it, whole or not at all."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from builder.download import download
+from builder.artifacts.download import download
 from builder.errors import NotAsClaimed, Unobtainable, WrongHash
 
-from .stand_ins import FileServer, RecordingReport, status, whole
+from .fakes import FileServer, RecordingReport, status, whole
 from .test_verify import ENTRIES, release
 
 NAME = "cpython-3.13.15-x86_64"

@@ -1,4 +1,4 @@
-"""builder.engine without an engine: what a user is told. With one: tests/container."""
+"""builder.executors.engine without an engine: what a user is told. With one: tests/container."""
 
 import gc
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 import docker
 import pytest
 
-from builder import engine
-from builder.engine import connect
 from builder.errors import ContainerFailed, NoEngine
-from builder.workshop.choice import open_workshop
-from builder.workshop.host import Host
+from builder.executors import engine
+from builder.executors.choice import open_workshop
+from builder.executors.engine import connect
+from builder.executors.host import Host
 
-from .stand_ins import RecordingReport
+from .fakes import RecordingReport
 
 NOBODY = 65534
 

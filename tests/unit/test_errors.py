@@ -1,12 +1,12 @@
 """builder.errors: one exit code for each kind of failure."""
 
-import aws.errors
 from builder import errors
+from builder.aws import errors as aws_errors
 from builder.errors import BuildError
 
 
 def kinds() -> list[type[BuildError]]:
-    found = (*vars(errors).values(), *vars(aws.errors).values())
+    found = (*vars(errors).values(), *vars(aws_errors).values())
     return list({kind for kind in found if isinstance(kind, type) and issubclass(kind, BuildError)})
 
 

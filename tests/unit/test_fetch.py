@@ -18,7 +18,7 @@ from builder.errors import BuildError, Unobtainable, WrongHash
 from builder.fetch import SOURCES_VARIABLE, debian, fetch, url
 from builder.pins import Archive
 
-from .stand_ins import FileServer, RecordingReport, a_source, cut_after, rest, status, whole
+from .fakes import FileServer, RecordingReport, a_source, cut_after, rest, status, whole
 
 CONTENT = bytes(range(256)) * 1000
 SHA = hashlib.sha256(CONTENT).hexdigest()

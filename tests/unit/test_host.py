@@ -1,4 +1,4 @@
-"""builder.workshop.host: what commands see of the machine, and what a failure tells."""
+"""builder.executors.host: what commands see of the machine, and what a failure tells."""
 
 import os
 import shutil
@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from builder.errors import MissingTool, StepFailed
-from builder.workshop import FIXED_ENVIRONMENT
-from builder.workshop.host import Host, HostRoom
-from builder.workshop.tools import PERL_MODULES, TOOLS
+from builder.executors import FIXED_ENVIRONMENT
+from builder.executors.host import Host, HostRoom
+from builder.executors.tools import PERL_MODULES, TOOLS
 
-from .stand_ins import ROOT, PrivateMount, wait_until
+from .fakes import ROOT, PrivateMount, wait_until
 
 
 def a_room(folder: Path) -> HostRoom:

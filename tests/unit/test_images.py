@@ -1,14 +1,14 @@
-"""builder.images: what docker/images.toml may say. What an engine does with it: tests/container."""
+"""builder.executors.images: what docker/images.toml may say. What an engine does with it: tests/container."""
 
 from pathlib import Path
 
 import pytest
 
 from builder.errors import BadPins
-from builder.images import DEFAULT_IMAGE, IMAGES_FILE, load_images
-from builder.target import CPUS
+from builder.executors.images import DEFAULT_IMAGE, IMAGES_FILE, load_images
+from builder.platform import CPUS
 
-from .stand_ins import ROOT
+from .fakes import ROOT
 
 GOOD = """\
 schema = 1

@@ -1,4 +1,4 @@
-"""builder.manifest: what it says follows the published schema, and the schema lets nothing else pass."""
+"""builder.artifacts.manifest: what it says follows the published schema, and the schema lets nothing else pass."""
 
 import copy
 import json
@@ -10,15 +10,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from builder.audit import Elf
-from builder.deterministic_zip import EXECUTABLE, FILE, LINK, Entry, Record, Written, write_zip
-from builder.manifest import NOT_IN_THE_LAYER, describe, make_manifest
+from builder.artifacts.audit import Elf
+from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry, Record, Written, write_zip
+from builder.artifacts.manifest import NOT_IN_THE_LAYER, describe, make_manifest
 from builder.pins import Archive, Pins, Source, load_pins
-from builder.target import CPUS, Target
+from builder.platform import CPUS, Target
 
-from .stand_ins import ROOT
+from .fakes import ROOT
 
-SCHEMA = json.loads((ROOT / "builder" / "manifest.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "builder" / "artifacts" / "manifest.schema.json").read_text(encoding="utf-8"))
 TARGET = Target("3.13.15", CPUS[0])
 PINS = load_pins()
 WRITTEN = Written(
@@ -36,7 +36,7 @@ PACKAGE = describe(
     Source("tzdata", "2026.6", "", "", (Archive("tzdata-2026.6-py3-none-any.whl", "f" * 64, 9, pypi="tzdata==2026.6"),))
 )
 """Called as a source is."""
-PATCHES = MappingProxyType({"openssl": {"patches/openssl-3.5/0001-a.patch": "e" * 64}})
+PATCHES = MappingProxyType({"openssl": {"patches/openssl/3.5/needed/0001-a.patch": "e" * 64}})
 
 
 def text(
@@ -138,7 +138,7 @@ def test_sources_are_all_that_ship_and_the_compiler_stands_apart() -> None:
 
 def test_patches_stand_with_the_source_that_they_change() -> None:
     patched = {source["name"]: source["patches"] for source in manifest()["sources"] if source["patches"]}
-    assert patched == {"openssl": [{"file": "patches/openssl-3.5/0001-a.patch", "sha256": "e" * 64}]}
+    assert patched == {"openssl": [{"file": "patches/openssl/3.5/needed/0001-a.patch", "sha256": "e" * 64}]}
 
 
 def test_every_flag_left_out_module_and_left_out_path_has_its_reason() -> None:

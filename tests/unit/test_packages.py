@@ -1,4 +1,4 @@
-"""builder.packages: what a lock file asks for is what stands in the layer, or an error says why it cannot."""
+"""packages: what a lock file asks for is what stands in the layer, or an error says why it cannot."""
 
 import hashlib
 import tarfile
@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from builder.deterministic_zip import FILE, Entry
+from builder.artifacts.deterministic_zip import FILE, Entry
+from builder.artifacts.pack import check_unzipped
+from builder.artifacts.tree import LayerTree, with_packages
 from builder.errors import (
     BuildError,
     FilesCollide,
@@ -20,18 +22,16 @@ from builder.errors import (
     UnsafeArchive,
     WrongHash,
 )
-from builder.layer import LayerTree, with_packages
-from builder.pack import check_unzipped
-from builder.packages.abi import check_loadable
-from builder.packages.install import Packages, install_wheels, missing
-from builder.packages.requirements import Locked, read_requirements
-from builder.packages.wheels import download_wheels, platforms
-from builder.target import CPUS, Target
+from builder.interpreters.cpython.packages.abi import check_loadable
+from builder.interpreters.cpython.packages.install import Packages, install_wheels, missing
+from builder.interpreters.cpython.packages.requirements import Locked, read_requirements
+from builder.interpreters.cpython.packages.wheels import download_wheels, platforms
+from builder.platform import CPUS, Target
 
-from . import elves
-from .elves import ElfFile
-from .packs import Index, open_index
-from .stand_ins import RecordingReport
+from . import elf_factory as elves
+from .elf_factory import ElfFile
+from .fake_pypi import Index, open_index
+from .fakes import RecordingReport
 
 X86_64, ARM64 = (Target("3.13.15", cpu) for cpu in CPUS)
 A, B = "a" * 64, "b" * 64

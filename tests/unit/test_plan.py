@@ -15,7 +15,8 @@ import pytest
 
 from builder import plan
 from builder.errors import BadPins
-from builder.packages.requirements import Locked
+from builder.executors import FIXED_ENVIRONMENT
+from builder.interpreters.cpython.packages.requirements import Locked
 from builder.pins import Pins, Source, load_pins
 from builder.plan import (
     LAYER_CODE,
@@ -32,17 +33,16 @@ from builder.plan import (
     make_plan,
     read_materials,
 )
+from builder.platform import CPUS, Cpu, Target
 from builder.recipes import Recipe
-from builder.target import CPUS, Cpu, Target
 from builder.toolchain import wrappers
-from builder.workshop import FIXED_ENVIRONMENT
 
-from .stand_ins import ROOT
+from .fakes import ROOT
 
 PINS = load_pins()
 X86_64, ARM64 = CPUS
-OPENSSL_PATCH = f"patches/openssl-{PINS['openssl'].version.rpartition('.')[0]}/0001-a.patch"
-PROFILE = "profiles/cpython-3.13.profdata.xz"
+OPENSSL_PATCH = "patches/openssl/3.5/needed/0001-a.patch"
+PROFILE = "products/cpython-3.13/fast.profdata.xz"
 FILES = {
     PROFILE: "4" * 64,
     **dict.fromkeys((*PREFIX_CODE, *PACKAGES_CODE, *LAYER_CODE), "0" * 64),
@@ -169,7 +169,7 @@ def test_another_patch_rebuilds_its_library_and_the_product() -> None:
 
 def test_another_profile_rebuilds_all_that_ships() -> None:
     assert changed(planned(files=with_file(PROFILE))) == LIBRARIES | PRODUCT
-    assert changed(planned(files=with_file("profiles/cpython-3.14.profdata.xz"))) == set()
+    assert changed(planned(files=with_file("products/cpython-3.14/fast.profdata.xz"))) == set()
 
 
 def test_a_series_without_a_profile_has_no_plan() -> None:
@@ -191,7 +191,7 @@ def test_training_builds_instrumented_steps_beside_the_others_without_a_profile(
 
 
 def test_a_patch_for_another_series_changes_nothing() -> None:
-    assert changed(planned(files=with_file("patches/openssl-1.0/0001-a.patch"))) == set()
+    assert changed(planned(files=with_file("patches/openssl/1.0/needed/0001-a.patch"))) == set()
 
 
 def test_patches_are_applied_in_the_order_of_their_numbers() -> None:
@@ -345,7 +345,7 @@ def keys_of(root: Path, hash_seed: str) -> str:
 
 
 def test_comments_and_docstrings_in_the_builder_are_not_part_of_any_key(tmp_path: Path) -> None:
-    for folder in ("builder", "runtime", "profiles"):  # Recipes hold what they read there.
+    for folder in ("builder", "runtime", "products"):  # Recipes hold what they read there.
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for module in (tmp_path / "builder").rglob("*.py"):
         module.write_text(module.read_text(encoding="utf-8") + "\n# One more remark.\n", encoding="utf-8")
@@ -355,7 +355,7 @@ def test_comments_and_docstrings_in_the_builder_are_not_part_of_any_key(tmp_path
 
 
 def test_the_materials_are_the_files_that_steps_depend_on(tmp_path: Path) -> None:
-    shipped = ("runtime/bootstrap", "runtime/deep/loop.py", "patches/openssl-3.5/0001-a.patch", PROFILE)
+    shipped = ("runtime/bootstrap", "runtime/deep/loop.py", "patches/openssl/3.5/needed/0001-a.patch", PROFILE)
     ignored = ("runtime/__pycache__/loop.cpython-313.pyc", "builder/recipes/zlib.py", "README.md", "patches.txt")
     for path in (*PREFIX_CODE, *PACKAGES_CODE, *LAYER_CODE, *shipped, *ignored):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

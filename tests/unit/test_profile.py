@@ -8,11 +8,11 @@ import pytest
 from builder.errors import BadPins, StaleProfile
 from builder.pins import load_pins
 from builder.plan import RECIPES
+from builder.platform import Target, this_machine
 from builder.profile import TOLERATED, Profile, instrumented, name, note_of, read_profile
 from builder.recipes import Recipe
-from builder.target import Target, this_machine
 
-from .stand_ins import ROOT
+from .fakes import ROOT
 
 TRAINED = "x86_64"
 SERIES = load_pins().default_python
@@ -64,7 +64,7 @@ def test_the_committed_profile_can_be_unpacked_and_has_a_note_on_every_source_th
 def test_a_profile_without_a_proper_note_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cpython-3.13.profdata.xz"
     path.write_bytes(lzma.compress(b""))
-    with pytest.raises(BadPins, match=r"cpython-3\.13\.toml"):
+    with pytest.raises(BadPins, match=r"cpython-3\.13\.profdata\.toml"):
         read_profile(path)
     note_of(path).write_text('sha256 = "0"\n', encoding="utf-8")
     with pytest.raises(BadPins, match="functions"):

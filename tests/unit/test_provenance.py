@@ -1,4 +1,4 @@
-"""builder.provenance: what a layer was made of, in terms that git and in-toto share."""
+"""builder.artifacts.provenance: what a layer was made of, in terms that git and in-toto share."""
 
 import hashlib
 import json
@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from builder.manifest import NOT_IN_THE_LAYER
+from builder.artifacts.manifest import NOT_IN_THE_LAYER
+from builder.artifacts.provenance import BUILD_TYPE, DECIDING, git_digest, make_provenance, vouch
 from builder.pins import load_pins
-from builder.provenance import BUILD_TYPE, DECIDING, git_digest, make_provenance, vouch
 
-from .stand_ins import ROOT
+from .fakes import ROOT
 from .test_manifest import PACKAGE, manifest, text
 
 PINS = load_pins()

@@ -8,23 +8,15 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from builder.errors import BadPins
+from builder.executors import FIXED_ENVIRONMENT
+from builder.executors.tools import TOOLS
+from builder.interpreters.cpython import build_python
+from builder.interpreters.cpython import recipe as cpython
 from builder.pins import load_pins
 from builder.plan import RECIPES
-from builder.recipes import (
-    AUTOCONF,
-    BUILD_TRIPLET,
-    MAKE_LIBRARY,
-    Recipe,
-    build_python,
-    cpython,
-    library,
-    libuuid,
-    make_out,
-)
-from builder.target import CPUS, Target
+from builder.platform import CPUS, Target
+from builder.recipes import AUTOCONF, BUILD_TRIPLET, MAKE_LIBRARY, Recipe, library, libuuid, make_out
 from builder.toolchain import COMPILER_FLAGS, words
-from builder.workshop import FIXED_ENVIRONMENT
-from builder.workshop.tools import TOOLS
 
 TARGETS = [Target("3.13.15", cpu) for cpu in CPUS]
 ALL = [(name, make(target)) for target in TARGETS for name, make in RECIPES.items()]

@@ -1,4 +1,4 @@
-"""builder.relocate: sysconfig's data tells what is true of the installed interpreter, and nothing of the build."""
+"""relocate: sysconfig's data tells what is true of the installed interpreter, and nothing of the build."""
 
 import ast
 import runpy
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from builder.errors import StepFailed
-from builder.relocate import clean, relocate
+from builder.interpreters.cpython.relocate import clean, relocate
 
 WORK = "/home/somebody/.cache/static-python-layer/work/0123.abc"
 NAME = "_sysconfigdata__linux_x86_64-linux-gnu.py"

@@ -16,7 +16,7 @@ from builder import reproduce as module
 from builder.errors import MissingTool, NotReproducible, StepFailed
 from builder.reproduce import HOST, VARIATIONS, reproduce
 
-from .stand_ins import PrivateMount, RecordingReport
+from .fakes import PrivateMount, RecordingReport
 
 # What the machine may lack, and what needs more than namespaces.
 HEAVY = ("hostname", "randomness", "readdir", "clock")

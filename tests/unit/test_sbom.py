@@ -1,4 +1,4 @@
-"""builder.sbom: valid CycloneDX, all that ships with where it is from, and the same bytes every time."""
+"""builder.artifacts.sbom: valid CycloneDX, all that ships with where it is from, and the same bytes every time."""
 
 import json
 import subprocess
@@ -11,10 +11,10 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
+from builder.artifacts.sbom import make_sbom
 from builder.pins import load_pins
-from builder.sbom import make_sbom
 
-from .stand_ins import ROOT
+from .fakes import ROOT
 from .test_manifest import PACKAGE, manifest
 
 DATE = datetime(2026, 8, 5, 12, 25, tzinfo=UTC)
@@ -83,7 +83,7 @@ def test_names_in_lists_of_vulnerabilities_are_there_where_they_are_known(compon
 
 def test_a_patched_source_says_so(components: dict[str, Any]) -> None:
     (patch,) = components["openssl"]["pedigree"]["patches"]
-    assert patch["diff"] == {"url": "patches/openssl-3.5/0001-a.patch"}
+    assert patch["diff"] == {"url": "patches/openssl/3.5/needed/0001-a.patch"}
     assert "pedigree" not in components["zlib"]
 
 
@@ -104,7 +104,7 @@ def test_the_moment_is_cpythons_release_and_the_serial_number_the_contents(bom: 
 AGAIN = """
 import json, sys
 from datetime import UTC, datetime
-from builder.sbom import make_sbom
+from builder.artifacts.sbom import make_sbom
 sys.stdout.write(make_sbom(json.load(sys.stdin), datetime(2026, 8, 5, 12, 25, tzinfo=UTC)))
 """
 

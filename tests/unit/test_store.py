@@ -16,7 +16,7 @@ from builder.pins import Archive
 from builder.plan import Step, Unpack
 from builder.store import Store
 
-from .stand_ins import ROOT, PrivateMount, a_source, wait_until
+from .fakes import ROOT, PrivateMount, a_source, wait_until
 
 SPAWN = multiprocessing.get_context("spawn")
 

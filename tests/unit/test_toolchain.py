@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.target import CPUS, Target, make_target
+from builder.platform import CPUS, Target, make_target
 from builder.toolchain import (
     COMPILER_FLAGS,
     INTERPRETER_FLAGS,

@@ -1,11 +1,11 @@
-"""builder.trim: what is left out of the standard library, and why."""
+"""builder.interpreters.cpython.trim: what is left out of the standard library, and why."""
 
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from builder.errors import BadPins
-from builder.trim import Omission, read_omissions, trim
+from builder.interpreters.cpython.trim import Omission, read_omissions, trim
 
 
 def tree(root: Path, *names: str) -> Path:

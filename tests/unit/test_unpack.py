@@ -18,7 +18,7 @@ from builder.errors import UnsafeArchive, WrongHash
 from builder.pins import Consumed
 from builder.unpack import check_consumed, tree_sha256, unpack
 
-from .stand_ins import PrivateMount, a_source
+from .fakes import PrivateMount, a_source
 
 WHEN = 1_000_000_000
 """A time that no file of a test has by itself: 2001-09-09 01:46:40."""

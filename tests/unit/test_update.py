@@ -14,9 +14,9 @@ from builder.fetch import SOURCES_VARIABLE
 from builder.pins import PINS_FILE, Archive, load_pins
 from builder.update import update_pins
 
-from .debians import MISSING, Mirror, a_tar, open_mirror
-from .packs import Index, open_index
-from .stand_ins import RecordingReport
+from .fake_apt import MISSING, Mirror, a_tar, open_mirror
+from .fake_pypi import Index, open_index
+from .fakes import RecordingReport
 
 TAG = "py2.py3-none-any"
 PINNED = load_pins()["tzdata"]

@@ -1,4 +1,4 @@
-"""builder.verify: whatever is changed in a zip is found and named; a rebuild counts, not what it claims."""
+"""builder.artifacts.verify: whatever is changed in a zip is found and named; a rebuild counts, not what it claims."""
 
 import json
 import os
@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from builder import verify as module
-from builder.deterministic_zip import EXECUTABLE, FILE, LINK, Entry, write_zip
+from builder.artifacts import verify as module
+from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry, write_zip
+from builder.artifacts.verify import rebuild, verify
 from builder.errors import NotAsClaimed, NotReproducible, StepFailed
-from builder.verify import rebuild, verify
 
-from .stand_ins import RecordingReport
+from .fakes import RecordingReport
 from .test_manifest import PACKAGE, TARGET, text
 
 ENTRIES = (

@@ -1,0 +1,263 @@
+"""The command line: parses, calls, and renders errors. The only place that ends the process."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+from builder import ROOT
+from builder.arguments import count, variable
+from builder.artifacts.download import download
+from builder.artifacts.export import SUMS, deliver
+from builder.artifacts.pack import compressor_version
+from builder.artifacts.provenance import vouch
+from builder.artifacts.verify import rebuild, verify
+from builder.console import Terminal
+from builder.context import cache_folder, report_errors
+from builder.emulator.call import Call, Where, changes, check, invoke, summary
+from builder.errors import FunctionFailed, NoFunction
+from builder.executors.choice import Choice, open_workshop
+from builder.executors.host import Host
+from builder.executors.images import DEFAULT_IMAGE
+from builder.interpreters.cpython.packages.install import installer_version
+from builder.interpreters.cpython.packages.requirements import read_requirements
+from builder.pins import load_pins
+from builder.plan import Bake, Step, epoch, make_plan, read_materials, release_date
+from builder.platform import CPUS, RUNTIMES, Target, default_arch, make_target, this_machine
+from builder.reproduce import VARIATIONS, reproduce
+from builder.run import Site, carry_out
+from builder.store import Store
+from builder.update import update_pins
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    return report_errors(lambda terminal: options.command(options, terminal))
+
+
+def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
+    """From pins to dist/, for each architecture; what they share is built once."""
+    pins = load_pins()
+    version = pins.python(options.python or pins.default_python).version
+    targets = [make_target(version, arch) for arch in dict.fromkeys(options.arch or [default_arch()])]
+    materials, tools = read_materials(), {"deflate": compressor_version()}
+    released = options.stdlib == "lean" and not options.packages
+    plans = [
+        make_plan(
+            *(pins, target, this_machine(), materials, options.stdlib, tools),
+            _bake(options.packages, target, options.runtime) if options.packages else None,
+        )
+        for target in targets
+    ]
+    cache = cache_folder()
+    store = Store(cache)
+    if options.plan:
+        _print_plan({step.key: step for steps in plans for step in steps}.values(), store)
+        return
+    host = Host(cache, store.result(plans[0][0]), epoch(pins, targets[0]), options.jobs)
+    choice = "host" if all(store.has(steps[-1]) for steps in plans) else _choice(options, "host")
+    with open_workshop(choice, options.image or DEFAULT_IMAGE, host, terminal) as workshop:
+        results = [carry_out(steps, Site(cache, store, workshop, terminal)) for steps in plans]
+    for result in results:
+        papers = vouch(result, release_date(pins, targets[0]))
+        sums = SUMS if released else f"{next(result.glob('*.zip')).stem}.sha256"
+        for path in deliver(result, options.output, store.lock("deliver"), papers, sums):
+            print(path)
+
+
+def _bake(file: Path, target: Target, runtime: str) -> Bake:
+    """What a lock file asks for, for the oldest runtime that the layer is to be for."""
+    target = replace(target, glibc=RUNTIMES[runtime])
+    return Bake(target, read_requirements(file, target), installer_version())
+
+
+def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Two builds that must agree."""
+    choice = _choice(options, "auto")
+    image = options.image or DEFAULT_IMAGE
+    reproduce(tuple(options.without), choice, image, cache_folder(), terminal, built=options.first)
+
+
+def release(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Every architecture, built twice from nothing, into dist/ if the two agree."""
+    lock = Store(cache_folder()).lock("deliver")
+    image = options.image or DEFAULT_IMAGE
+    for arch in (cpu.lambda_name for cpu in CPUS):
+        keep = partial(deliver, folder=options.output, lock=lock)
+        chosen = (tuple(options.without), _choice(options, "auto"), image, cache_folder(), terminal)
+        reproduce(*chosen, (f"--arch={arch}",), keep)
+    print(f"To be committed: {options.output}")
+
+
+def _choice(options: argparse.Namespace, default: Choice) -> Choice:
+    """Who names an image wants a container."""
+    return options.workshop or ("container" if options.image else default)
+
+
+def verify_zip(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Is a zip what a manifest says, and what its sources give?"""
+    claim = verify(options.zip, options.manifest, ROOT / "dist", terminal)
+    if options.rebuild:
+        rebuild(options.zip, claim, cache_folder() / "downloads", terminal)
+    print(f"{options.zip}: OK")
+
+
+def raise_pins(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Newer versions into pins.toml; prints what became of each pin."""
+    print(*update_pins(options.name, options.dry_run, terminal), sep="\n")
+
+
+def download_zips(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Released zips into dist/, as its manifests have them."""
+    for path in download(options.origin, options.name, options.output, cache_folder(), terminal):
+        print(path)
+
+
+def invoke_function(options: argparse.Namespace, terminal: Terminal) -> None:
+    """A function on the layer, once, or again for each change of it; prints what it gives."""
+    event = _read_event(options.event)
+    pins, machine = load_pins(), this_machine()
+    name = Target(pins.python(pins.default_python).version, machine).name
+    call = Call(
+        zip=options.zip or ROOT / "dist" / f"{name}.zip",
+        source=options.source.absolute(),
+        handler=options.handler,
+        event=event,
+        environment=dict(options.env),
+        timeout=options.timeout,
+        memory=options.memory,
+        port=options.port,
+    )
+
+    def once() -> None:
+        where = Where(_choice(options, "auto"), options.image or DEFAULT_IMAGE, cache_folder(), machine.lambda_name)
+        outcome = invoke(call, where, terminal)
+        print(outcome.body, flush=True)
+        terminal.note(summary(outcome, call))
+        check(outcome, call)
+
+    if not options.watch:
+        once()
+        return
+    with suppress(KeyboardInterrupt):
+        for _ in changes(call.source):
+            try:
+                once()
+            except FunctionFailed as error:
+                print(f"error: {error}", file=sys.stderr)
+            terminal.note(f"watching {options.source}; Ctrl-C ends it")
+
+
+def _read_event(path: str) -> bytes:
+    try:
+        event = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        json.loads(event)
+    except (OSError, ValueError) as error:
+        raise NoFunction(f"There is no event in {path}.", f"{error}.", "Pass a file with JSON as --event.") from error
+    return event
+
+
+def _print_plan(steps: Iterable[Step], store: Store) -> None:
+    for step in steps:
+        reasons = store.reasons(step)
+        print(f"{'run ' if reasons else 'done'}  {step.key[:12]}  {step.name}")
+        for reason in reasons:
+            print(f"      {'':12}  - {reason}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="builder", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    build = commands.add_parser("build-layer", help="build the layer into dist/")
+    build.add_argument("--python", metavar="X.Y", help="CPython series (default: the newest pinned)")
+    build.add_argument(
+        "--arch",
+        action="append",
+        help=f"Lambda's name of the architecture, once or several times (default: {default_arch()})",
+    )
+    build.add_argument("--stdlib", choices=("lean", "full"), default="lean", help="full: with the .py sources")
+    build.add_argument(
+        "--packages", type=Path, metavar="FILE", help="requirements with hashes, to be baked in as wheels"
+    )
+    build.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        default="provided.al2",
+        help="oldest runtime for the packages (default: %(default)s)",
+    )
+    build.add_argument("--plan", action="store_true", help="print the steps and why each has to run; build nothing")
+    build.add_argument("--jobs", type=count, default=os.cpu_count() or 1, help="processes at once (default: all cores)")
+    build.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
+    _add_workshop(build, "host, or container if there is an --image")
+    build.set_defaults(command=build_layer)
+
+    again = commands.add_parser("reproduce", help="build twice, the second time under other circumstances, and compare")
+    again.add_argument("--first", type=Path, metavar="DIR", help="take what is in this folder for the first build")
+    again.set_defaults(command=build_again)
+    both = commands.add_parser("release", help="the same for every architecture, and the result into dist/")
+    both.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
+    both.set_defaults(command=release)
+    for twice in (again, both):
+        _add_variations(twice)
+
+    check = commands.add_parser("verify", help="check a zip, from wherever it is, against its manifest")
+    check.add_argument("zip", type=Path)
+    check.add_argument("--manifest", type=Path, help="the manifest (default: the one in dist/ that speaks of the zip)")
+    check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
+    check.set_defaults(command=verify_zip)
+
+    newer = commands.add_parser("update-pins", help="raise pins to the newest that can be had, and compare hashes")
+    newer.add_argument("name", nargs="*", help="a source of pins.toml (default: all)")
+    newer.add_argument("--dry-run", action="store_true", help="show it; write nothing")
+    newer.set_defaults(command=raise_pins)
+
+    get = commands.add_parser("download", help="bring released zips into dist/, if its manifests vouch for them")
+    get.add_argument("--from", dest="origin", required=True, metavar="URL|DIR", help="what has them, by their names")
+    get.add_argument("--name", action="append", default=[], help="cpython-3.13.15-x86_64 (default: all of dist/)")
+    get.add_argument("--output", type=Path, default=ROOT / "dist", help="folder of the manifests (default: dist/)")
+    get.set_defaults(command=download_zips)
+
+    function = commands.add_parser("invoke", help="run a function on the layer, under AWS's emulator")
+    function.add_argument("--source", required=True, type=Path, metavar="DIR", help="folder of its files")
+    function.add_argument("--handler", required=True, metavar="MODULE.FUNCTION")
+    function.add_argument("--event", required=True, metavar="FILE", help="JSON; - for standard input")
+    function.add_argument("--zip", type=Path, help="the layer (default: the one in dist/ without packages)")
+    function.add_argument("--env", action="append", default=[], type=variable, metavar="NAME=VALUE", help="a variable")
+    function.add_argument("--timeout", type=count, default=3, metavar="SECONDS", help="(default: %(default)s)")
+    function.add_argument("--memory", type=count, default=128, metavar="MB", help="(default: %(default)s)")
+    function.add_argument("--port", type=int, default=0, help="where the emulator listens (default: anywhere free)")
+    function.add_argument("--watch", action="store_true", help="again for each change in the folder")
+    _add_workshop(function, "auto, or container if there is an --image")
+    function.set_defaults(command=invoke_function)
+    return parser
+
+
+def _add_variations(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        choices=[variation.name for variation in VARIATIONS],
+        help="leave out a variation: %(choices)s",
+    )
+    _add_workshop(parser, "auto, or container if there is an --image")
+
+
+def _add_workshop(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--workshop",
+        choices=get_args(Choice),
+        help=f"where commands run; auto: in a container if one can be had (default: {default})",
+    )
+    parser.add_argument(
+        "--image", metavar="NAME", help=f"one of docker/images.toml, or of the engine's (default: {DEFAULT_IMAGE})"
+    )

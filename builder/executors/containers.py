@@ -1,0 +1,176 @@
+"""Boxes: containers that live as long as we do.
+
+Files go in and come out as archives through the engine's API, so nothing of this machine is mounted, nothing on it
+belongs to root afterwards, and the engine may be elsewhere.
+"""
+
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import docker
+import requests
+from docker.errors import DockerException
+from docker.utils.socket import frames_iter
+
+from builder.errors import ContainerFailed, NoImage
+from builder.executors.engine import OWNER_LABEL, Engine, complaints, this_process
+from builder.executors.tar_archive import Parcel, open_parcel
+
+USER = (993, 990)
+"""Under these numbers Lambda runs functions, and we run everything."""
+
+_READY = b"ready"
+
+
+@dataclass(frozen=True)
+class Confines:
+    """What a container may use."""
+
+    memory: int
+    """Bytes."""
+    cpus: int | None = None
+    """None: all that there are."""
+    processes: int = 4096
+    """Threads count."""
+    scratch: int | None = None
+    """Bytes of a /tmp in memory; all else is read-only then, as on Lambda."""
+
+
+class Box:
+    """A running container; it ends with the ``with`` block, and with this process, whatever ends it.
+
+    Its first process reads from us, and leaves when we are gone; the engine then removes the container. What runs in
+    it is unprivileged (`USER`), without a network beyond its own loopback.
+    """
+
+    def __init__(self, engine: Engine, image: str, confines: Confines) -> None:
+        self._api, self._engine = engine.api, engine
+        self._image, self.confines = image, confines
+
+    def __enter__(self) -> Self:
+        with complaints(f"make a container of {self._image}", NoImage):
+            self.id = _create(self._api, self._image, self.confines)
+        try:
+            self._lifeline = self._start()
+        except BaseException:
+            self._engine.remove_container(self.id)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lifeline.close()
+        self._engine.remove_container(self.id)
+
+    def put(self, parcel: Parcel) -> None:
+        """Lays out a parcel's files below the root."""
+        with self._complaints("take files into a container"):
+            self._api.put_archive(self.id, "/", parcel.sealed())
+
+    def take(self, place: str, folder: Path) -> None:
+        """Brings the file or folder ``place`` out into a folder, under its own name."""
+        with self._complaints(f"give {place} out of a container"):
+            pieces, _ = self._api.get_archive(self.id, place)
+            open_parcel(pieces, folder)
+
+    def run(
+        self,
+        command: tuple[str, ...],
+        environment: Mapping[str, str],
+        output: Callable[[bytes], object],
+        *,
+        cwd: str = "/",
+    ) -> int:
+        """Runs a command to its end and returns its exit code (137: signal 9); ``output`` is called while it runs.
+
+        It sees ``environment`` on top of what image and engine set. If the wait is interrupted, the command goes on
+        for as long as the box does.
+
+        Raises:
+            ContainerFailed: the container is gone.
+        """
+        with self._complaints(f"run `{command[0]}` in a container"):
+            started = self._api.exec_create(self.id, list(command), environment=dict(environment), workdir=cwd)["Id"]
+            for piece in self._api.exec_start(started, stream=True):
+                output(piece)
+            code = self._api.exec_inspect(started)["ExitCode"]
+        if code != 0 and not self._is_running():
+            raise _gone()
+        return int(code)
+
+    @contextmanager
+    def _complaints(self, doing: str) -> Iterator[None]:
+        """Whatever the engine says of a container that is gone, that is what failed."""
+        try:
+            with complaints(doing):
+                yield
+        except (ContainerFailed, tarfile.ReadError) as error:  # an archive may end in the middle
+            if self._is_running():
+                raise
+            raise _gone() from error
+
+    def _is_running(self) -> bool:
+        try:
+            return bool(self._api.inspect_container(self.id)["State"]["Running"])
+        except (DockerException, requests.RequestException):
+            return False
+
+    def _start(self) -> Any:
+        parameters = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        with complaints(f"start a container of {self._image}", NoImage):
+            lifeline = self._api.attach_socket(self.id, params=parameters)
+            self._api.start(self.id)
+            said = next((text for _, text in frames_iter(lifeline, tty=False)), b"nothing")
+            if said.strip() != _READY:
+                lifeline.close()
+                raise DockerException(said.decode(errors="replace").strip())
+        return lifeline
+
+
+def _gone() -> ContainerFailed:
+    return ContainerFailed(
+        "The container is gone in which the work was done.",
+        "Somebody removed it, its engine was stopped, or its first process was killed.",
+        "Run it again: it goes on where it was.",
+    )
+
+
+def _create(api: docker.APIClient, image: str, confines: Confines) -> str:
+    """A container whose first process says that it is there, and then waits for the end of what we say."""
+    limits: dict[str, Any] = {"mem_limit": confines.memory, "pids_limit": confines.processes}
+    if confines.cpus:
+        limits["nano_cpus"] = min(confines.cpus, api.info()["NCPU"]) * 10**9
+    if confines.scratch:
+        limits |= {"read_only": True, "tmpfs": {"/tmp": f"rw,exec,nosuid,nodev,size={confines.scratch}"}}  # noqa: S108
+    return str(
+        api.create_container(
+            image,
+            ["/bin/sh", "-c", f"echo {_READY.decode()}; exec cat"],
+            entrypoint=[],
+            stdin_open=True,  # until we are gone
+            user=f"{USER[0]}:{USER[1]}",
+            labels={OWNER_LABEL: this_process()},
+            host_config=api.create_host_config(
+                auto_remove=True, network_mode="none", cap_drop=["ALL"], security_opt=["no-new-privileges"], **limits
+            ),
+        )["Id"]
+    )
+
+
+@contextmanager
+def furnished(engine: Engine, image: str, parcel: Parcel) -> Iterator[str]:
+    """An image with a parcel's files in it, for as long as the block lasts."""
+    with complaints(f"put files into {image}"):
+        container = engine.api.create_container(image, ["/bin/sh"], labels={OWNER_LABEL: this_process()})["Id"]
+        try:
+            engine.api.put_archive(container, "/", parcel.sealed())
+            made = engine.api.commit(container)["Id"]
+        finally:
+            engine.remove_container(container)
+    try:
+        yield made
+    finally:
+        engine.remove_image(made)

@@ -1,0 +1,1 @@
+"""CPython: recipes, the tree that ships, its bytecode, and packages from wheels."""

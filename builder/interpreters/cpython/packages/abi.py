@@ -1,0 +1,57 @@
+"""Can the target load what is compiled in packages? By what the files say, not by what their wheels' tags promise."""
+
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from builder.artifacts.audit import MAGIC, Elf, ElfReader, read_policy
+from builder.artifacts.deterministic_zip import FILE, Entry
+from builder.errors import NotLoadable
+from builder.platform import Target
+
+_MOST_SHOWN = 5
+
+
+def check_loadable(tree: Path, owners: Mapping[str, tuple[str, ...]], target: Target) -> tuple[Elf, ...]:
+    """What the ELF files among some packages' are; `NotLoadable` names each that is not for the target, and why."""
+    machine = read_policy("elf.toml")["machines"][target.cpu.lambda_name]
+    found, problems = [], []
+    for path, names in owners.items():
+        with (tree / path).open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                continue
+        content = (tree / path).read_bytes()
+        try:
+            elf, too_new = _read(path, content, target.glibc)
+        except ELFError as error:
+            problems.append(f"{', '.join(names)}: {path}: is damaged ({error})")
+            continue
+        found.append(elf)
+        problems += [f"{', '.join(names)}: {path}: {problem}" for problem in _problems(elf, too_new, machine, target)]
+    if problems:
+        raise NotLoadable(
+            "Packages hold compiled code that the target cannot load.",
+            "\n       ".join(problems),
+            "Lock another version; or, where glibc is what is too old, build for --runtime provided.al2023.",
+        )
+    return tuple(found)
+
+
+def _read(path: str, content: bytes, glibc: str) -> tuple[Elf, list[str]]:
+    """What an ELF file is, and which symbols it needs of a newer glibc."""
+    file = ELFFile(io.BytesIO(content))
+    if not any(segment["p_type"] == "PT_DYNAMIC" for segment in file.iter_segments()):
+        return Elf(path, file["e_machine"], "0.0", (), 0), []  # a program of its own: it needs no library
+    reader = ElfReader(Entry(path, content, FILE))
+    return reader.summary(), reader.symbols_above(glibc)
+
+
+def _problems(elf: Elf, too_new: list[str], machine: str, target: Target) -> Iterator[str]:
+    if elf.machine != machine:
+        yield f"is for {elf.machine}, not {machine}"
+    if too_new:
+        more = f" and {len(too_new) - _MOST_SHOWN} more" if len(too_new) > _MOST_SHOWN else ""
+        yield f"needs glibc {elf.glibc}, above {target.glibc}: {', '.join(too_new[:_MOST_SHOWN])}{more}"

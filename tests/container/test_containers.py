@@ -1,0 +1,217 @@
+"""builder.executors.containers: what a container may, what goes in and out, and that it never outlives us."""
+
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from builder.console import Terminal
+from builder.errors import ContainerFailed, MissingTool, NoImage
+from builder.executors.containers import USER, Box, Confines, furnished
+from builder.executors.engine import OWNER_LABEL, Engine, this_process
+from builder.executors.images import Images
+from builder.executors.tar_archive import Parcel
+from tests.unit.elf_factory import ElfFile
+from tests.unit.fakes import ROOT, wait_until
+
+from .conftest import MEMORY, left, ours, say
+
+
+def test_commands_run_without_privileges_and_without_a_network(box: Box) -> None:
+    status = dict(line.split(":\t", 1) for line in say(box, "cat", "/proc/self/status").splitlines())
+    assert status["Uid"].split() == [str(USER[0])] * 4
+    assert int(status["CapBnd"], 16) == 0
+    assert status["NoNewPrivs"] == "1"
+    assert [line.split(":")[0].strip() for line in say(box, "cat", "/proc/net/dev").splitlines()[2:]] == ["lo"]
+
+
+def test_a_command_sees_its_variables_and_nothing_of_this_machine(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CFLAGS", "the machine's")
+    said: list[bytes] = []
+    assert box.run(("/usr/bin/env",), {"PATH": "/nowhere", "CC": "cc"}, said.append) == 0
+    seen = dict(line.split("=", 1) for line in b"".join(said).decode().splitlines())
+    assert (seen["CC"], seen["PATH"]) == ("cc", "/nowhere")
+    assert not set(seen) - {"CC", "PATH", "HOME", "HOSTNAME", "TERM", "container"}
+
+
+def test_how_a_command_ended_is_told(box: Box) -> None:
+    assert [box.run(("sh", "-c", ending), {}, print) for ending in ("exit 0", "exit 7", "kill -9 $$")] == [0, 7, 137]
+    assert box.run(("no-such-program",), {}, print) in (126, 127)
+
+
+def test_output_comes_while_a_command_runs(box: Box) -> None:
+    seen: list[tuple[bytes, bool]] = []
+
+    def look(piece: bytes) -> None:
+        seen.append((piece, "sleep" in say(box, "sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null || true")))
+
+    box.run(("sh", "-c", "echo out; echo err >&2; sleep 1"), {}, look)
+    assert b"".join(piece for piece, _ in seen) in (b"out\nerr\n", b"err\nout\n")
+    assert seen[0][1]
+
+
+def test_a_command_may_be_silent_for_longer_than_the_engine_may(engine: Engine, box: Box) -> None:
+    before, engine.api.timeout = engine.api.timeout, 1
+    try:
+        assert box.run(("sleep", "3"), {}, print) == 0
+    finally:
+        engine.api.timeout = before
+
+
+def test_what_goes_in_comes_out_as_it_was_and_is_ours(box: Box, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "tool").write_bytes(bytes(range(256)) * 5000)
+    (source / "tool").chmod(0o755)
+    (source / "link").symlink_to("tool")
+    os.utime(source / "tool", (1_000_000_000, 1_000_000_000))
+    with Parcel(USER) as parcel:
+        parcel.folder("work")
+        parcel.add(source, "work/in")
+        box.put(parcel)
+    assert say(box, "stat", "-c", "%u %g %a %Y", "/work/in/tool").split() == ["993", "990", "755", "1000000000"]
+    say(box, "sh", "-c", "cd /work && mv in out && echo more > out/new")
+    (tmp_path / "back").mkdir()
+    box.take("/work/out", tmp_path / "back")
+    out = tmp_path / "back" / "out"
+    assert (out / "tool").read_bytes() == (source / "tool").read_bytes()
+    assert ((out / "tool").stat().st_mode & 0o777, (out / "tool").stat().st_mtime) == (0o755, 1_000_000_000)
+    assert os.readlink(out / "link") == "tool"
+    assert {path.lstat().st_uid for path in out.rglob("*")} == {os.geteuid()}
+
+
+def test_what_is_not_there_cannot_be_taken(box: Box, tmp_path: Path) -> None:
+    with pytest.raises(ContainerFailed, match="/work/nothing"):
+        box.take("/work/nothing", tmp_path)
+
+
+def test_memory_is_limited(box: Box) -> None:
+    greedy = f'my $x = "x" x {2 * MEMORY}; print length $x'
+    assert box.run(("perl", "-e", greedy), {}, print) == 128 + signal.SIGKILL
+    assert say(box, "echo", "still there") == "still there\n"
+
+
+def test_processes_are_limited(engine: Engine, image: str) -> None:
+    with Box(engine, image, Confines(MEMORY, processes=20)) as box:
+        many = "for n in $(seq 50); do sleep 5 & done"
+        said: list[bytes] = []
+        assert box.run(("sh", "-c", many), {}, said.append) != 0
+        assert b"fork" in b"".join(said).lower()
+
+
+def test_more_processors_than_there_are_may_be_asked_for(engine: Engine, image: str) -> None:
+    with Box(engine, image, Confines(MEMORY, cpus=1000)) as box:
+        assert say(box, "echo", "fine") == "fine\n"
+
+
+def test_with_scratch_space_all_else_is_read_only(engine: Engine, image: str) -> None:
+    with Box(engine, image, Confines(MEMORY, scratch=1 << 20)) as box:
+        assert box.run(("touch", "/usr/file"), {}, print) != 0
+        say(box, "sh", "-c", "echo 'echo ran' > /tmp/tool && chmod +x /tmp/tool && /tmp/tool")
+        said: list[bytes] = []
+        assert box.run(("sh", "-c", "head -c 2000000 /dev/zero > /tmp/large"), {}, said.append) != 0
+        assert b"No space left on device" in b"".join(said)
+
+
+def test_an_image_can_be_furnished_for_as_long_as_it_is_needed(engine: Engine, image: str) -> None:
+    with Parcel((0, 0)) as parcel:
+        parcel.text("opt/note", "for root to write\n")
+        with furnished(engine, image, parcel) as prepared, Box(engine, prepared, Confines(MEMORY)) as box:
+            assert say(box, "cat", "/opt/note") == "for root to write\n"
+            assert box.run(("sh", "-c", "echo > /opt/note"), {}, print) != 0
+        assert left(engine) == []
+        with pytest.raises(NoImage), Box(engine, prepared, Confines(MEMORY)):
+            pytest.fail("the image is there")
+
+
+def test_a_container_that_is_removed_while_a_command_runs_is_an_error(engine: Engine, box: Box) -> None:
+    with pytest.raises(ContainerFailed, match="gone") as caught:
+        box.run(("sh", "-c", "echo on; sleep 60"), {}, lambda _: engine.api.kill(box.id))
+    assert caught.value.exit_code == 23
+
+
+HOLDS_A_BOX = """
+import signal, sys
+from builder.context import report_errors
+from builder.executors.containers import Box, Confines
+from builder.executors.engine import connect
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def hold(terminal):
+    with connect() as engine, Box(engine, sys.argv[1], Confines(1 << 28)) as box:
+        box.run(("sh", "-c", "echo $$; sleep 600"), {}, lambda piece: print(box.id, flush=True))
+
+sys.exit(report_errors(hold))
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_container_ends_with_its_process_whatever_ends_that(engine: Engine, image: str, sent: signal.Signals) -> None:
+    holder = subprocess.Popen(
+        (sys.executable, "-c", HOLDS_A_BOX, image),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout
+    container = holder.stdout.readline().strip()
+    assert engine.api.inspect_container(container)["State"]["Running"]
+    holder.send_signal(sent)
+    _, err = holder.communicate()
+    assert holder.returncode == (-sent if sent == signal.SIGKILL else 130)
+    assert "Traceback" not in err
+    wait_until(lambda: container not in ours(engine))
+
+
+def test_what_a_killed_process_left_is_swept_and_what_others_use_is_not(engine: Engine, image: str) -> None:
+    ended = subprocess.Popen(("true",))
+    *world, _, _ = this_process().split()
+    ended.wait()
+    owners = {
+        "dead": " ".join((*world, str(ended.pid), "1")),
+        "alive": this_process(),
+        "elsewhere": " ".join(("other-boot", world[1], str(ended.pid), "1")),
+    }
+    made = {
+        who: engine.api.create_container(image, ["true"], labels={OWNER_LABEL: owner})["Id"]
+        for who, owner in owners.items()
+    }
+    furnished_by_the_dead = engine.api.commit(made["dead"])["Id"]
+    engine.sweep()
+    remaining = ours(engine)
+    for container in (made["alive"], made["elsewhere"]):
+        assert container in remaining
+        engine.api.remove_container(container)
+    assert made["dead"] not in remaining
+    assert furnished_by_the_dead not in remaining
+
+
+def test_leaving_a_box_takes_no_time(engine: Engine, image: str) -> None:
+    """Ten seconds would mean that a process which ignores a signal was asked kindly."""
+    with Box(engine, image, Confines(MEMORY)):
+        before = time.monotonic()
+    assert time.monotonic() - before < 8
+
+
+def test_an_image_for_a_processor_that_nobody_knows_names_what_would_run_it(engine: Engine, tmp_path: Path) -> None:
+    shell, archive = tmp_path / "sh", tmp_path / "root.tar"
+    shell.write_bytes(ElfFile(machine=0xFEED).content())
+    shell.chmod(0o755)
+    with tarfile.open(archive, "w") as tar:
+        tar.add(shell, "bin/sh")
+    image = Images(engine, tmp_path, Terminal(), archive).root("strange")
+    try:
+        with (
+            pytest.raises(MissingTool, match=r"(?s)another processor.*qemu-user-static"),
+            Box(engine, image, Confines(MEMORY)),
+        ):
+            pass
+    finally:
+        engine.remove_image(image)

@@ -1,0 +1,171 @@
+"""builder.executors.container: a room there is as a room here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from builder.errors import MissingTool, NoImage, StepFailed
+from builder.executors import FIXED_ENVIRONMENT
+from builder.executors.choice import open_workshop
+from builder.executors.container import Container, ContainerRoom, container
+from builder.executors.containers import USER
+from builder.executors.engine import Engine
+from builder.executors.host import Host
+from builder.executors.images import Images
+from builder.executors.tools import TOOLS
+from tests.unit.fakes import RecordingReport
+
+from .conftest import IMAGE
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    compiler = tmp_path / "compiler"
+    (compiler / "ziglang").mkdir(parents=True)
+    (compiler / "ziglang" / "zig").write_text("#!/bin/sh\necho zig\n", encoding="utf-8")
+    (compiler / "ziglang" / "zig").chmod(0o755)
+    return Host(tmp_path, compiler, 1_000_000_000, 3)
+
+
+@pytest.fixture
+def workshop(engine: Engine, image: str, host: Host) -> Iterator[Container]:
+    with container(engine, image, host) as workshop:
+        yield workshop
+
+
+def a_room(workshop: Container, work: Path) -> ContainerRoom:
+    """A room as a step finds it, with a source tree of one file."""
+    (work / "src").mkdir(parents=True)
+    (work / "src" / "poem").write_text("a rose", encoding="utf-8")
+    room = workshop.room(work, work.with_name(f"{work.name}.log"))
+    room.send("src")
+    return room
+
+
+@pytest.fixture
+def room(workshop: Container, tmp_path: Path) -> ContainerRoom:
+    return a_room(workshop, tmp_path / "work")
+
+
+def said(room: ContainerRoom) -> list[str]:
+    """What commands printed, without the headings."""
+    lines = room.log.path.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith(("$ ", "  "))]
+
+
+def test_the_image_has_what_a_build_calls(workshop: Container) -> None:
+    workshop.prepare()
+
+
+def test_a_command_sees_a_fixed_environment_and_nothing_else(room: ContainerRoom) -> None:
+    room.run(("env",), {"CC": "cc"})
+    assert dict(line.split("=", 1) for line in said(room)) == {
+        **FIXED_ENVIRONMENT,
+        "SOURCE_DATE_EPOCH": "1000000000",
+        "MAKEFLAGS": "-j3",
+        "ZIG": "/work/compiler/ziglang/zig",
+        "ZIG_GLOBAL_CACHE_DIR": "/work/zig-cache",
+        "ZIG_LOCAL_CACHE_DIR": "/work/room/zig",
+        "PATH": "/work/room/bin",
+        "HOME": "/work/room",
+        "TMPDIR": "/work/room/tmp",
+        "CC": "cc",
+    }
+
+
+def test_only_the_listed_programs_and_the_rooms_own_are_on_the_path(room: ContainerRoom) -> None:
+    room.write("bin/cc", '#!/bin/sh\nexec "$ZIG" "$@"\n', executable=True)
+    room.run(("ls", "../bin"), {})
+    assert said(room) == sorted([*TOOLS, "cc"])
+    room.run(("cc",), {})
+    assert said(room)[-1] == "zig"
+
+
+def test_what_is_sent_may_be_changed_and_what_is_put_is_only_read(room: ContainerRoom, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "header").write_text("one", encoding="utf-8")
+    room.put(given, "deps/given")
+    room.write("config.site", "answer=yes\n")
+    room.run(("sh", "-c", "cat ../deps/given/header ../config.site > ../out/all; echo more >> poem"), {})
+    room.bring("out")
+    room.bring("src")
+    assert (room.work / "out" / "all").read_text(encoding="utf-8") == "oneanswer=yes\n"
+    assert (room.work / "src" / "poem").read_text(encoding="utf-8") == "a rosemore\n"
+    assert (given / "header").read_text(encoding="utf-8") == "one"
+
+
+def test_the_next_room_has_nothing_of_the_one_before(workshop: Container, room: ContainerRoom, tmp_path: Path) -> None:
+    room.run(("touch", "../out/old"), {})
+    another = a_room(workshop, tmp_path / "another")
+    another.run(("ls", "../out"), {})
+    assert said(another) == []
+
+
+def test_nothing_in_a_room_belongs_to_root(room: ContainerRoom) -> None:
+    room.run(("find", "..", "!", "-uid", str(USER[0])), {})
+    assert said(room) == []
+
+
+def test_a_command_that_fails_shows_the_end_of_its_output(room: ContainerRoom) -> None:
+    with pytest.raises(StepFailed, match="exit code 7") as caught:
+        room.run(("sh", "-c", "echo wrong >&2; exit 7"), {"CC": "cc"})
+    assert caught.value.why.endswith("| wrong")
+    assert room.log.path.read_text(encoding="utf-8") == "\n$ sh -c echo wrong >&2; exit 7\n  CC=cc\nwrong\n"
+
+
+def test_a_command_that_takes_too_much_memory_is_told_of_the_limit(room: ContainerRoom) -> None:
+    with pytest.raises(StepFailed, match=r"exit code 137 \(memory may have run out: the container has 5 GiB\)"):
+        room.run(("sh", "-c", "kill -9 $$"), {})
+
+
+def test_a_program_that_a_room_does_not_have_is_named(room: ContainerRoom) -> None:
+    with pytest.raises(StepFailed, match="gcc"):
+        room.run(("gcc",), {})
+
+
+def test_an_image_without_what_a_build_calls_is_told_what_is_missing(
+    engine: Engine, host: Host, small_root: Path, tmp_path: Path
+) -> None:
+    small = Images(engine, tmp_path, RecordingReport(), small_root).root("small")
+    try:
+        with container(engine, small, host) as workshop, pytest.raises(MissingTool) as caught:
+            workshop.prepare()
+    finally:
+        engine.api.remove_image(small)
+    assert "small" in caught.value.what
+    assert "make, perl" in caught.value.why
+    assert "cat" not in caught.value.why.split(", ")
+
+
+def test_auto_takes_a_container_where_there_is_one(image: str, host: Host) -> None:
+    report = RecordingReport()
+    with open_workshop("auto", image, host, report) as workshop:
+        assert isinstance(workshop, Container)
+    assert report.notes == [f"building in a container of {image}"]
+
+
+def test_auto_builds_on_the_host_where_the_image_cannot_be_had(host: Host) -> None:
+    report = RecordingReport()
+    with open_workshop("auto", "localhost:9/nowhere", host, report) as workshop:
+        assert workshop is host
+    assert "not in a container of localhost:9/nowhere" in report.notes[-1]
+
+
+def test_a_container_that_cannot_be_had_is_an_error(host: Host) -> None:
+    with pytest.raises(NoImage), open_workshop("container", "localhost:9/nowhere", host, RecordingReport()):
+        pytest.fail("there is a container")
+
+
+def test_the_clock_of_debian11_later_is_ahead(engine: Engine, host: Host, image: str, tmp_path: Path) -> None:
+    years: list[float] = []
+    for name in (image, f"{IMAGE}-later"):
+        with open_workshop("container", name, host, RecordingReport()) as workshop:
+            work = tmp_path / str(len(years))
+            work.mkdir()
+            room = workshop.room(work, tmp_path / "log")
+            assert isinstance(room, ContainerRoom)
+            room.run(("date", "+%s"), {}, cwd=".")
+            years.append(int(said(room)[-1]) / 86400 / 365)
+    assert 1 < years[1] - years[0] < 2

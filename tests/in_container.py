@@ -1,0 +1,123 @@
+"""``python -m in_container --image NAME``: the tests of the layer and of the loop, in a container that is like Lambda.
+
+The layer is at /opt of the image's clean system, everything but /tmp is read-only, the user is Lambda's, memory is
+limited and there is no network. pytest itself runs on the layer's interpreter. The image's own bundle of certificates
+knows one authority more, whose keys the tests have.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import trustme
+
+from builder import ARCH_VARIABLE
+from builder.cli import main as build
+from builder.console import Terminal
+from builder.context import cache_folder, report_errors
+from builder.emulator.call import ENVIRONMENT, unzip
+from builder.emulator.places import SCRATCH
+from builder.errors import BuildError
+from builder.executors.containers import Box, Confines, furnished
+from builder.executors.engine import Engine, connect
+from builder.executors.images import Images
+from builder.executors.tar_archive import Parcel
+from tests.layer.emulator import INSIDE_TASK, emulator_for
+from tools.support.product import ROOT, TARGET, Layer
+from tools.support.wheels import install_wheels, kept_wheels
+
+MEMORY = 2 << 30
+"""Bytes for a function, its emulator and pytest. A quarter would do, but qemu keeps what it translates."""
+
+INSIDE, CHECKOUT = "inside", "inside/checkout"
+CHECKED_OUT = ("builder", "docker", "docs", "products", "requirements", "runtime", "tests", "tools", "pyproject.toml")
+TESTS = ("tests/image", "tests/layer", "tests/runtime")
+
+BUNDLES = ("/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt")
+"""Where Amazon Linux and Debian keep theirs."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="tests.in_container", description=__doc__)
+    parser.add_argument("--image", required=True, metavar="NAME", help="one of docker/images.toml, or of the engine's")
+    parser.add_argument("--rootfs", type=_file, metavar="FILE", help="archive of the image's root file system")
+    options, further = parser.parse_known_args(arguments)
+    return report_errors(lambda terminal: run_tests(options.image, options.rootfs, further, terminal))
+
+
+def _file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return Path(text)
+
+
+def run_tests(name: str, rootfs: Path | None, arguments: Sequence[str], terminal: Terminal) -> None:
+    """Raises `BuildError` if a test fails; ``arguments`` are for pytest, after the tests' own."""
+    cache = cache_folder()
+    with connect() as engine, tempfile.TemporaryDirectory(prefix="inside-") as folder:
+        engine.sweep()
+        image = Images(engine, cache, terminal, rootfs, machine=TARGET.cpu.machine).root(name)
+        if code := build(("build-layer", f"--arch={TARGET.cpu.lambda_name}")):
+            sys.exit(code)
+        with Parcel((0, 0)) as parcel:
+            _pack(parcel, Path(folder), cache)
+            _add_authority(parcel, engine, image)
+            terminal.note(f"{name}: laying out the layer and its tests")
+            with furnished(engine, image, parcel) as prepared:
+                code = _test(engine, prepared, arguments)
+    if code:
+        raise BuildError(f"Tests fail in {name}.", f"pytest ended with exit code {code}.", "Its own words stand above.")
+
+
+def _pack(parcel: Parcel, folder: Path, cache: Path) -> None:
+    """What is the same in every image: the layer, the tests, and what these need."""
+    unzip(ROOT / "dist" / f"{TARGET.name}.zip", folder / "opt")
+    parcel.add(folder / "opt", "opt")
+    for name in CHECKED_OUT:
+        parcel.add(ROOT / name, f"{CHECKOUT}/{name}")
+    for path in (*(ROOT / "dist").glob(f"{TARGET.name}.*"), ROOT / "dist" / "SHA256SUMS"):
+        parcel.add(path, f"{CHECKOUT}/dist/{path.name}")
+    parcel.add(kept_wheels("inside", str(Layer(folder / "opt").python), cache), f"{INSIDE}/wheels/inside")
+    parcel.add(install_wheels("wheels", folder / "wheels"), f"{INSIDE}/wheels/wheels")
+    parcel.add(emulator_for(TARGET.cpu.lambda_name, folder), f"{INSIDE}/aws-lambda-rie")
+    parcel.link("var/task", str(INSIDE_TASK))
+
+
+def _add_authority(parcel: Parcel, engine: Engine, image: str) -> None:
+    """Adds one to the image's own bundles, as a company would; its key stands beside the tests."""
+    authority = trustme.CA()
+    certificate = authority.cert_pem.bytes().decode()
+    parcel.text(f"{INSIDE}/authority.pem", authority.private_key_pem.bytes().decode() + certificate)
+    with Box(engine, image, Confines(MEMORY)) as box:
+        for bundle in BUNDLES:
+            said: list[bytes] = []
+            script = 'file=$(readlink -e "$0") && echo "$file" && cat "$file"'
+            if box.run(("/bin/sh", "-c", script, bundle), {}, said.append) == 0:
+                path, _, text = b"".join(said).decode().partition("\n")
+                parcel.text(path.lstrip("/"), text + certificate)
+
+
+def _test(engine: Engine, image: str, arguments: Sequence[str]) -> int:
+    environment = {
+        **ENVIRONMENT,
+        "HOME": "/home/nobody",
+        "LAYER_INSIDE": f"/{INSIDE}",
+        ARCH_VARIABLE: TARGET.cpu.lambda_name,
+        "PYTHONPATH": f"/{INSIDE}/wheels/inside",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/hypothesis",  # pytest's -v asks for it
+    }
+    command = ("/opt/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-m", "not mounts", *TESTS, *arguments)
+    with Box(engine, image, Confines(MEMORY, scratch=SCRATCH)) as box:
+
+        def show(piece: bytes) -> None:
+            sys.stdout.buffer.write(piece)
+            sys.stdout.flush()
+
+        return box.run(command, environment, show, cwd=f"/{CHECKOUT}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

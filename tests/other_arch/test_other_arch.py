@@ -1,0 +1,175 @@
+"""A machine of the other kind gives the same bytes: its compiler, its Python, and all that a build calls there.
+
+It is a container whose every program is for that processor, and runs under qemu. What would take it hours (OpenSSL,
+SQLite, xz and the interpreter) is taken from this machine's build. The interpreter, which is for that processor, stands
+in there for the build-python, which is the same CPython.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+
+import pytest
+
+from builder import ARCH_VARIABLE
+from builder.console import Terminal
+from builder.context import cache_folder
+from builder.errors import BuildError
+from builder.executors import Workshop
+from builder.executors.container import container
+from builder.executors.engine import connect
+from builder.executors.host import Host
+from builder.executors.images import Images
+from builder.fetch import file_sha256
+from builder.interpreters.cpython import recipe as cpython
+from builder.pins import load_pins
+from builder.plan import Compile, Step, epoch
+from builder.platform import CPUS, Cpu, this_machine
+from builder.recipes import Recipe, make_out
+from builder.run import Site, carry_out
+from builder.store import Store
+from builder.toolchain import COMPILER_FLAGS, INTERPRETER_FLAGS, INTERPRETER_LINKER_FLAGS, LINKER_FLAGS, words, wrappers
+from tests.builds.build_cache import SHORT, planned
+from tools.support.product import TARGET
+
+IMAGE = "debian13"
+HERE = this_machine()
+THERE = next(cpu for cpu in CPUS if cpu != HERE)
+
+PROGRAM = Recipe(
+    "zlib",
+    (
+        ("cc", *words(COMPILER_FLAGS + INTERPRETER_FLAGS), "-I.", "-c", "test/minigzip.c", "-o", "minigzip.o"),
+        ("cc-builtins", "builtins.o", "__udivti3"),
+        make_out("bin"),
+        (
+            *("cc-link", *words(LINKER_FLAGS + INTERPRETER_LINKER_FLAGS), "-Wl,--undefined=__udivti3"),
+            *("-Wl,--export-dynamic", "-Wl,--version-script=../exports.map"),
+            *("minigzip.o", "builtins.o", "-L../deps/zlib/lib", "-lz", "-o", "../out/bin/minigzip"),
+        ),
+    ),
+    needs=("zlib",),
+    files={"exports.map": "{ global: main; local: *; };"},
+)
+"""A small program, linked as the interpreter is."""
+
+FREEZE = r"""
+sed -n 's/^\t$(FREEZE_MODULE[A-Z_]*) \(.*\)/\1/p' Makefile.pre.in | sed 's/$(srcdir)/./' | while read -r words; do
+    "$0" Programs/_freeze_module.py $words
+done
+cp -R Python/frozen_modules ../out"""
+"""Carries out the makefile's rules for what is frozen: ``$(FREEZE_MODULE) name $(srcdir)/Lib/name.py header``."""
+
+
+def frozen() -> Recipe:
+    """What is frozen into the interpreter, and nothing else of it."""
+    interpreter = cpython.recipe(TARGET)
+    prepare = interpreter.commands[0]
+    return Recipe("cpython", (prepare, ("sh", "-euc", FREEZE, prepare[0])), ("build_python",), interpreter.environment)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One that builds."""
+
+    cpu: Cpu
+    steps: dict[str, Step]
+    site: Site
+
+    def leaves(self, step: Step) -> dict[str, str]:
+        """Path → sha256 of what a step leaves, after those that it needs."""
+        folder = carry_out(tuple(_with_inputs(step)), self.site)
+        files = (path for path in folder.rglob("*") if path.is_file() and path != folder / "step.json")
+        return {str(path.relative_to(folder)): file_sha256(path) for path in files}
+
+    def carries_out(self, name: str, recipe: Recipe) -> dict[str, str]:
+        """The same of a recipe of ours, as a step that takes the place of its source's own."""
+        own = self.steps[recipe.source]
+        assert isinstance(own.work, Compile)
+        work = replace(own.work, recipe=recipe, wrappers=wrappers(TARGET, self.cpu), profile=None)
+        added = {field.name: repr(getattr(recipe, field.name)) for field in fields(recipe)}
+        inputs = (self.steps["toolchain"], *(self.steps[need] for need in recipe.needs))
+        return self.leaves(Step(name, work, inputs, {**own.ingredients, **added}))
+
+
+def _with_inputs(step: Step) -> Iterator[Step]:
+    for given in step.inputs:
+        yield from _with_inputs(given)
+    yield step
+
+
+def on(step: Step, *given: Step) -> Step:
+    """A step with other inputs in the places of its own."""
+    changed = {one.name.partition("-")[0]: one for one in given}
+    inputs = tuple(changed.get(one.name.partition("-")[0], one) for one in step.inputs)
+    return replace(step, inputs=inputs, ingredients={one.name: one.key for one in inputs})
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """With what was built here, and nothing from there."""
+    if TARGET.cpu != THERE:
+        pytest.fail(f"this builds for the other machine: {ARCH_VARIABLE}={THERE.lambda_name}", pytrace=False)
+    users, store = Store(cache_folder()), Store(tmp_path_factory.mktemp("foreign"))
+    for step in planned().values():
+        if not users.has(step):
+            pytest.fail(f"{users.root} has no {step.name} of this plan: run `nox -s build_layer`", pytrace=False)
+        store.result(step).parent.mkdir(parents=True)
+        store.result(step).symlink_to(users.result(step))
+    interpreter = planned()["cpython"]
+    shutil.copytree(users.result(interpreter), store.result(stand_in(interpreter)), symlinks=True)
+    return store
+
+
+def stand_in(interpreter: Step) -> Step:
+    """The interpreter as build-python; where it stands, and what is below, is laid out alike."""
+    return replace(interpreter, name=f"build_python-{THERE.lambda_name}")
+
+
+def host(cpu: Cpu, store: Store) -> Host:
+    return Host(store.root, store.result(planned(cpu)["toolchain"]), epoch(load_pins(), TARGET), 2)
+
+
+def machine(cpu: Cpu, store: Store, workshop: Workshop) -> Machine:
+    steps = planned(cpu)
+    if cpu == THERE:
+        steps["build_python"] = stand_in(planned()["cpython"])
+    return Machine(cpu, steps, Site(cache_folder(), store, workshop, Terminal()))
+
+
+@pytest.fixture(scope="module")
+def here(store: Store) -> Machine:
+    return machine(HERE, store, host(HERE, store))
+
+
+@pytest.fixture(scope="module")
+def there(store: Store) -> Iterator[Machine]:
+    try:
+        with connect() as engine:
+            image = Images(engine, cache_folder(), Terminal(), machine=THERE.machine).workshop(IMAGE)
+            with container(engine, image, host(THERE, store)) as workshop:
+                workshop.prepare()
+                yield machine(THERE, store, workshop)
+    except BuildError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_libraries_are_the_same(here: Machine, there: Machine, name: str) -> None:
+    assert there.leaves(there.steps[name]) == here.leaves(here.steps[name])
+
+
+def test_a_program_is_the_same(here: Machine, there: Machine) -> None:
+    assert there.carries_out("program", PROGRAM) == here.carries_out("program", PROGRAM)
+
+
+def test_what_is_frozen_is_the_same(here: Machine, there: Machine) -> None:
+    headers = here.carries_out("frozen", frozen())
+    assert len(headers) > 20
+    assert there.carries_out("frozen", frozen()) == headers
+
+
+def test_the_layer_is_the_same(here: Machine, there: Machine) -> None:
+    """The Python of there writes the library's bytecode and the loop's bundle."""
+    python, layer = there.steps["build_python"], here.steps["layer"]
+    assert there.leaves(on(layer, on(here.steps["prefix"], python), python)) == here.leaves(layer)

@@ -1,0 +1,333 @@
+"""builder.run: each step once, in a room of its own, its result into the store. Real commands, small sources."""
+
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from builder.errors import MissingTool, PatchRejected, StepFailed, Unobtainable, WrongHash
+from builder.executors.host import Host
+from builder.fetch import SOURCES_VARIABLE
+from builder.pins import Archive, Consumed, Source
+from builder.plan import Compile, Step, Unpack
+from builder.recipes import Command, Recipe
+from builder.run import Site, carry_out
+from builder.store import Store
+from builder.unpack import tree_sha256
+
+from .fakes import RecordingReport, a_source
+
+POEM = "".join(f"line {number}\n" for number in range(1, 13))
+COPY: Command = ("cp", "poem", "../out/poem")
+
+
+class Watcher(RecordingReport):
+    """A `builder.run.Progress` that remembers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[str] = []
+        self.ended: list[tuple[str, int]] = []
+
+    def plan(self, steps: object, done: object) -> None:
+        pass
+
+    def started(self, step: Step) -> None:
+        self.begun.append(step.name)
+
+    def waiting(self, step: Step) -> None:
+        pytest.fail(f"nobody else works on {step.name}")
+
+    def finished(self, step: Step, seconds: float, size: int) -> None:
+        assert seconds >= 0
+        self.ended.append((step.name, size))
+
+
+@contextmanager
+def packing(path: Path, files: dict[str, str]) -> Iterator[Archive]:
+    """A tar archive of some files in one folder, and its pin."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, text in files.items():
+            info = tarfile.TarInfo(f"thing-1.0/{name}")
+            info.size = len(text.encode())
+            tar.addfile(info, BytesIO(text.encode()))
+    content = path.read_bytes()
+    yield Archive(path.name, sha256(content).hexdigest(), len(content))
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    """A source with a poem and two licences, at hand in the user's folder."""
+    (tmp_path / "sources").mkdir()
+    monkeypatch.setenv(SOURCES_VARIABLE, str(tmp_path / "sources"))
+    files = {"poem": POEM, "LICENSE": "do", "docs/COPYING": "copy"}
+    with packing(tmp_path / "sources" / "thing-1.0.tar.gz", files) as archive:
+        return a_source(archive, licence_files=("LICENSE", "docs/COPYING"))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    cache = tmp_path / "cache"
+    return Site(cache, Store(cache), Host(cache, tmp_path / "compiler", 0, 1), Watcher())
+
+
+def watcher(site: Site) -> Watcher:
+    assert isinstance(site.progress, Watcher)
+    return site.progress
+
+
+def a_step(
+    source: Source,
+    *commands: Command,
+    name: str = "thing",
+    inputs: tuple[Step, ...] = (),
+    patches: tuple[Path, ...] = (),
+    recipe: Recipe | None = None,
+    wrappers: dict[str, str] | None = None,
+) -> Step:
+    recipe = recipe or Recipe(source.name, commands or (COPY,), needs=tuple(given.name for given in inputs))
+    keys = {f"input {given.name}": given.key for given in inputs}
+    work = Compile(recipe, source, patches, wrappers or {}, "x86_64")
+    return Step(name, work, inputs, {"name": name, "commands": repr(recipe.commands), **keys})
+
+
+def files_in(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "step.json"
+    }
+
+
+def leftovers(site: Site) -> list[Path]:
+    return list((site.cache / "work").glob("*"))
+
+
+def test_a_recipes_result_is_what_it_left_in_out_and_its_licences(source: Source, site: Site) -> None:
+    result = carry_out((a_step(source),), site)
+    assert files_in(result) == {
+        "poem": POEM,
+        "licenses/thing/LICENSE": "do",
+        "licenses/thing/COPYING": "copy",
+    }
+    assert leftovers(site) == []
+    ((name, size),) = watcher(site).ended
+    assert name == "thing"
+    assert size > len(POEM)
+
+
+def test_a_source_is_laid_out_as_it_is(source: Source, site: Site) -> None:
+    result = carry_out((Step("raw", Unpack(source, source.archives), (), {}),), site)
+    assert files_in(result) == {"poem": POEM, "LICENSE": "do", "docs/COPYING": "copy"}
+
+
+def test_wrappers_files_environment_and_needs_are_in_the_room(source: Source, site: Site) -> None:
+    first = a_step(source, name="first")
+    recipe = Recipe(
+        source.name,
+        (("sh", "-c", 'cat ../config.site ../deps/first/poem > ../out/all; cc "$WORD" >> ../out/all'),),
+        needs=("first",),
+        environment={"WORD": "a word"},
+        files={"config.site": "answers\n"},
+    )
+    second = a_step(
+        source, name="second", inputs=(first,), recipe=recipe, wrappers={"cc": '#!/bin/sh\necho "cc was told: $1"\n'}
+    )
+    result = carry_out((first, second), site)
+    assert files_in(result)["all"] == f"answers\n{POEM}cc was told: a word\n"
+
+
+# Patches, with the real GNU patch.
+
+
+def patch(folder: Path, before: str, after: str, *, start: int = 1, name: str = "0001-a.patch") -> Path:
+    """A patch of one hunk; ``before`` and ``after`` are its lines."""
+    old, new = before.splitlines(), after.splitlines()
+    same = next((n for n, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), 0)
+    end = next((n for n, pair in enumerate(zip(old[::-1], new[::-1], strict=False)) if pair[0] != pair[1]), 0)
+    lines = [
+        *(f" {line}" for line in old[:same]),
+        *(f"-{line}" for line in old[same : len(old) - end]),
+        *(f"+{line}" for line in new[same : len(new) - end]),
+        *(f" {line}" for line in old[len(old) - end :]),
+    ]
+    head = f"Why: a test.\n\n--- a/poem\n+++ b/poem\n@@ -{start},{len(old)} +{start},{len(new)} @@\n"
+    (folder / name).write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+    return folder / name
+
+
+def lines(first: int, last: int) -> str:
+    return "".join(f"line {number}\n" for number in range(first, last + 1))
+
+
+@pytest.fixture
+def good_patch(tmp_path: Path) -> Path:
+    return patch(tmp_path, lines(4, 10), lines(4, 10).replace("line 7", "LINE 7"), start=4)
+
+
+def test_a_patch_that_fits_is_applied(source: Source, site: Site, good_patch: Path) -> None:
+    result = carry_out((a_step(source, patches=(good_patch,)),), site)
+    assert files_in(result)["poem"] == POEM.replace("line 7", "LINE 7")
+
+
+def test_patches_are_applied_one_after_the_other(source: Source, site: Site, good_patch: Path, tmp_path: Path) -> None:
+    before = lines(4, 10).replace("line 7", "LINE 7")
+    second = patch(tmp_path, before, before.replace("LINE 7", "Line seven"), start=4, name="0002-b.patch")
+    result = carry_out((a_step(source, patches=(good_patch, second)),), site)
+    assert "Line seven" in files_in(result)["poem"]
+
+
+def rejected(source: Source, site: Site, *patches: Path) -> PatchRejected:
+    with pytest.raises(PatchRejected) as caught:
+        carry_out((a_step(source, patches=patches),), site)
+    assert caught.value.exit_code == 14
+    assert caught.value.what == f"{patches[-1].name} does not apply."
+    assert "CONTRIBUTING.md" in caught.value.do
+    assert leftovers(site) == []
+    assert not site.store.has(a_step(source, patches=patches))
+    return caught.value
+
+
+def test_a_patch_for_other_lines_is_rejected_in_the_words_of_patch(source: Source, site: Site, tmp_path: Path) -> None:
+    other = patch(tmp_path, "verse 1\nverse 2\nverse 3\n", "verse 1\nVERSE 2\nverse 3\n")
+    assert "Hunk #1 FAILED" in rejected(source, site, other).why
+
+
+@pytest.mark.parametrize("position", [4, 10], ids=["first-line-of-context", "last-line-of-context"])
+def test_a_patch_that_would_apply_only_with_fuzz_is_rejected(
+    source: Source, site: Site, tmp_path: Path, position: int
+) -> None:
+    before = lines(4, 10).replace(f"line {position}\n", "moved on upstream\n")
+    fuzzy = patch(tmp_path, before, before.replace("line 7", "LINE 7"), start=4)
+    # It is this patch's fuzz and nothing else that is refused: left alone, patch would take it.
+    lenient = a_step(source, ("patch", "-p1", "-i", str(fuzzy)), COPY, name="lenient")
+    assert "LINE 7" in files_in(carry_out((lenient,), site))["poem"]
+    assert "FAILED" in rejected(source, site, fuzzy).why
+
+
+def test_a_patch_that_upstream_took_in_is_rejected(source: Source, site: Site, tmp_path: Path) -> None:
+    taken = patch(tmp_path, lines(4, 10).replace("line 7", "old line"), lines(4, 10), start=4)
+    assert "previously applied" in rejected(source, site, taken).why
+
+
+def test_of_two_patches_the_one_that_does_not_apply_is_named(
+    source: Source, site: Site, good_patch: Path, tmp_path: Path
+) -> None:
+    again = patch(
+        tmp_path, lines(4, 10), lines(4, 10).replace("line 7", "LINE seven"), start=4, name="0002-again.patch"
+    )
+    rejected(source, site, good_patch, again)
+
+
+def test_a_patch_for_a_missing_file_is_rejected(source: Source, site: Site, good_patch: Path) -> None:
+    good_patch.write_text(good_patch.read_text(encoding="utf-8").replace("/poem", "/prose"), encoding="utf-8")
+    rejected(source, site, good_patch)
+
+
+def test_a_patch_does_not_reach_out_of_the_source(source: Source, site: Site, good_patch: Path) -> None:
+    text = good_patch.read_text(encoding="utf-8").replace("/poem", "/../tmp/poem")
+    good_patch.write_text(text, encoding="utf-8")
+    rejected(source, site, good_patch)
+
+
+# Which steps run.
+
+
+@pytest.fixture
+def chain(source: Source) -> tuple[Step, ...]:
+    """Four steps: second and third need first, last needs second."""
+    first = a_step(source, name="first")
+    second = a_step(source, name="second", inputs=(first,))
+    third = a_step(source, name="third", inputs=(first,))
+    return (first, second, third, a_step(source, name="last", inputs=(second, third)))
+
+
+def names_run(steps: tuple[Step, ...], site: Site) -> list[str]:
+    again = replace(site, progress=Watcher())
+    carry_out(steps, again)
+    return watcher(again).begun
+
+
+def forget(site: Site, *steps: Step) -> None:
+    for step in steps:
+        site.store.result(step).rename(site.cache / f"forgotten-{step.name}")
+
+
+def test_from_nothing_every_step_runs_in_order(chain: tuple[Step, ...], site: Site) -> None:
+    assert names_run(chain, site) == ["first", "second", "third", "last"]
+    assert names_run(chain, site) == []
+
+
+def test_a_lost_step_alone_runs_again(chain: tuple[Step, ...], site: Site) -> None:
+    carry_out(chain, site)
+    forget(site, chain[3])
+    assert names_run(chain, site) == ["last"]
+
+
+def test_what_only_finished_steps_need_does_not_run(chain: tuple[Step, ...], site: Site) -> None:
+    carry_out(chain, site)
+    forget(site, chain[0], chain[1])
+    assert names_run(chain, site) == []
+
+
+def test_what_an_unfinished_step_needs_runs_before_it(chain: tuple[Step, ...], site: Site) -> None:
+    carry_out(chain, site)
+    forget(site, chain[0], chain[2], chain[3])
+    assert names_run(chain, site) == ["first", "third", "last"]
+
+
+def test_after_a_failure_the_finished_steps_stay(chain: tuple[Step, ...], source: Source, site: Site) -> None:
+    failing = a_step(source, ("false",), name="failing", inputs=(chain[1],))
+    with pytest.raises(StepFailed, match="`false` failed"):
+        carry_out((*chain[:2], failing), site)
+    assert watcher(site).ended[-1][0] == "second"
+    assert leftovers(site) == []
+    assert names_run(chain, site) == ["third", "last"]
+
+
+def test_the_machine_is_looked_at_only_if_something_is_to_be_compiled(
+    chain: tuple[Step, ...], source: Source, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out(chain, site)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert names_run(chain, site) == []
+    assert names_run((Step("raw", Unpack(source, source.archives), (), {}),), site) == ["raw"]
+    forget(site, chain[3])
+    with pytest.raises(MissingTool):
+        names_run(chain, site)
+
+
+def test_a_log_begins_anew_with_each_try(source: Source, site: Site) -> None:
+    failing = a_step(source, ("sh", "-c", "echo once; exit 1"))
+    for _ in range(2):
+        with pytest.raises(StepFailed):
+            carry_out((failing,), site)
+    (log,) = (site.cache / "logs").iterdir()
+    assert log.read_text(encoding="utf-8").count("\nonce\n") == 1
+
+
+def test_a_source_that_cannot_be_had_leaves_nothing(source: Source, site: Site) -> None:
+    missing = replace(source, archives=(replace(source.archives[0], sha256="0" * 64),))
+    with pytest.raises(Unobtainable):
+        carry_out((a_step(missing),), site)
+    assert leftovers(site) == []
+
+
+def test_files_consumed_that_are_not_the_pinned_ones_are_refused(source: Source, site: Site, tmp_path: Path) -> None:
+    with pytest.raises(WrongHash, match=r"files of thing 1\.0"):
+        carry_out((a_step(replace(source, consumed=Consumed(("poem",), "0" * 64))),), site)
+    (tmp_path / "poem").write_text(POEM, encoding="utf-8")
+    right = Consumed(("po*",), tree_sha256(tmp_path, (tmp_path / "poem",)))
+    assert carry_out((a_step(replace(source, consumed=right)),), site).is_dir()
+
+
+def test_a_step_that_changes_what_it_consumes_is_found_out(source: Source, site: Site, tmp_path: Path) -> None:
+    (tmp_path / "poem").write_text(POEM, encoding="utf-8")
+    pinned = Consumed(("poem",), tree_sha256(tmp_path, (tmp_path / "poem",)))
+    with pytest.raises(WrongHash):
+        carry_out((a_step(replace(source, consumed=pinned), ("sed", "-i", "s/1/one/", "poem"), COPY),), site)

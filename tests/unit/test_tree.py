@@ -1,0 +1,122 @@
+"""builder.artifacts.tree: what stands where, with which mode, and where it comes from."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry
+from builder.artifacts.tree import RUNTIME, gather, lay_runtime
+
+LINKED = ("cpython", "zlib", "openssl")
+
+
+def put(path: Path, text: str = "", mode: int = 0o644) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+
+
+@pytest.fixture
+def prefix(tmp_path: Path) -> Path:
+    root = tmp_path / "prefix"
+    put(root / "bin" / "python3.13", "interpreter", 0o755)
+    (root / "bin" / "python3").symlink_to("python3.13")
+    put(root / "lib" / "python3.13" / "os.pyc", "os")
+    put(root / "lib" / "python3.13" / "tzdata" / "zones", "zones")
+    put(root / "lib" / "python3.13" / "tzdata-2026.6.dist-info" / "METADATA", "tzdata")
+    put(root / "share" / "licenses" / "zlib" / "LICENSE", "licence")
+    put(root / "step.json", "{}")
+    return root
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Path:
+    put(tmp_path / "runtime" / "layer_runtime" / "main.py", "main")
+    return tmp_path / "runtime"
+
+
+def gathered(prefix: Path, runtime: Path) -> dict[str, Entry]:
+    entries = gather(prefix, runtime, LINKED).entries
+    found = {entry.path: entry for entry in entries}
+    assert len(found) == len(entries)
+    return found
+
+
+def test_the_prefix_stands_at_the_root_and_the_loop_below_runtime(prefix: Path, runtime: Path) -> None:
+    assert set(gathered(prefix, runtime)) == {
+        "bootstrap",
+        "bin/python3",
+        "bin/python3.13",
+        "lib/python3.13/os.pyc",
+        "lib/python3.13/tzdata/zones",
+        "lib/python3.13/tzdata-2026.6.dist-info/METADATA",
+        "runtime/layer_runtime/main.py",
+        "share/licenses/zlib/LICENSE",
+    }
+
+
+def test_bootstrap_is_the_repositorys_own_and_executable(prefix: Path, runtime: Path) -> None:
+    assert gathered(prefix, runtime)["bootstrap"] == Entry(
+        "bootstrap", (RUNTIME / "bootstrap").read_bytes(), EXECUTABLE
+    )
+
+
+@pytest.mark.parametrize(
+    ("on_disk", "in_the_layer"),
+    [(0o755, EXECUTABLE), (0o700, EXECUTABLE), (0o4775, EXECUTABLE), (0o644, FILE), (0o600, FILE), (0o611, FILE)],
+    ids=oct,
+)
+def test_the_owners_right_to_execute_decides_the_mode(
+    prefix: Path, runtime: Path, on_disk: int, in_the_layer: int
+) -> None:
+    put(prefix / "lib" / "file", mode=on_disk)
+    assert gathered(prefix, runtime)["lib/file"].mode == in_the_layer
+
+
+def test_links_stay_links_to_files_to_folders_and_to_nothing(prefix: Path, runtime: Path) -> None:
+    (prefix / "lib" / "python3").symlink_to("python3.13")
+    (prefix / "lib" / "lost").symlink_to("../nowhere")
+    found = gathered(prefix, runtime)
+    assert found["bin/python3"] == Entry("bin/python3", b"python3.13", LINK)
+    assert found["lib/python3"] == Entry("lib/python3", b"python3.13", LINK)
+    assert found["lib/lost"] == Entry("lib/lost", b"../nowhere", LINK)
+    assert "lib/python3/os.pyc" not in found
+
+
+def test_only_the_stores_own_record_is_left_out(prefix: Path, runtime: Path) -> None:
+    put(prefix / "lib" / "step.json")
+    assert "lib/step.json" in gathered(prefix, runtime)
+
+
+def test_contents_are_bytes_as_they_are(prefix: Path, runtime: Path) -> None:
+    content = bytes(range(256)) + b"\r\n"
+    (prefix / "lib" / "file").write_bytes(content)
+    assert gathered(prefix, runtime)["lib/file"].content == content
+
+
+@pytest.mark.parametrize(
+    ("path", "origin"),
+    [
+        ("bootstrap", ("runtime",)),
+        ("runtime/layer_runtime/main.py", ("runtime",)),
+        ("bin/python3.13", (*LINKED, "runtime")),
+        ("bin/python3", (*LINKED, "runtime")),
+        ("lib/python3.13/os.pyc", ("cpython",)),
+        ("lib/python3.13/tzdata/zones", ("tzdata",)),
+        ("lib/python3.13/tzdata-2026.6.dist-info/METADATA", ("tzdata",)),
+        ("share/licenses/zlib/LICENSE", ("zlib",)),
+    ],
+)
+def test_every_entry_knows_where_it_comes_from(prefix: Path, runtime: Path, path: str, origin: tuple[str, ...]) -> None:
+    tree = gather(prefix, runtime, LINKED)
+    assert tree.origins[path] == origin
+    assert set(tree.origins) == {entry.path for entry in tree.entries}
+
+
+def test_the_loops_modules_are_laid_where_bytecode_can_be_written(tmp_path: Path) -> None:
+    lay_runtime(tmp_path / "laid")
+    laid = {path.relative_to(tmp_path / "laid").as_posix() for path in (tmp_path / "laid").rglob("*") if path.is_file()}
+    assert "layer_runtime/main.py" in laid
+    assert laid == {path.relative_to(RUNTIME).as_posix() for path in RUNTIME.rglob("*") if path.suffix == ".py"}
+    assert os.access(tmp_path / "laid" / "layer_runtime", os.W_OK)

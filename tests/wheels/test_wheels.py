@@ -1,0 +1,177 @@
+"""The list of packages, what their imports are taken for, and the table."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
+
+import pytest
+
+from builder.errors import BuildError, NoWheel
+from tools.support import wheels
+from tools.wheels.__main__ import by_lines, results, tasks
+from tools.wheels.inside import compiled, named
+from tools.wheels.packages import LIST, LeftOut, Packages, load_packages
+from tools.wheels.places import HERE
+from tools.wheels.table import Loaded, Worked, complaints, document
+
+PACKAGES = Packages({"some": 3, "other": 7}, {"some": ("before",)}, {("some", "some.gui"): "No display."}, ())
+SOME = Loaded("some", "1.0", "2.17", ("some", "some.gui"), {"some.gui": "ImportError: no | screen"})
+OTHER = Loaded("other", "2.0", "2.28", ("other",), {})
+
+
+def test_the_list_has_120_packages_by_rank_and_each_is_locked() -> None:
+    ranks = load_packages().ranks
+    locked = set(re.findall("^(.+)==", LIST.with_suffix(".txt").read_text(encoding="utf-8"), re.MULTILINE))
+    assert len(ranks) == 120
+    assert list(ranks.values()) == sorted(set(ranks.values()))
+    assert set(ranks) <= locked
+
+
+def test_what_is_known_is_known_of_packages_of_the_list_and_of_no_other() -> None:
+    packages = load_packages()
+    left_out = {name for entry in packages.left_out for name in entry.packages}
+    assert {*packages.first, *(package for package, _ in packages.refused)} <= set(packages.ranks)
+    assert not left_out & set(packages.ranks)
+
+
+def test_a_user_can_name_packages_modules_and_what_is_in_a_namespace() -> None:
+    files = (
+        "a/__init__.py",
+        "a/b/__init__.py",
+        "ns/c/__init__.py",
+        "ns/c/d/__init__.py",
+        "x/y/z/__init__.py",
+        "one.py",
+    )
+    assert list(named([PurePath(path) for path in files])) == ["a", "ns.c", "one"]
+
+
+def test_a_compiled_module_is_told_from_other_libraries(tmp_path: Path) -> None:
+    contents = {
+        "a/m.abi3.so": "PyInit_m\0",
+        "a/n.so": "PyInit_n\0",
+        "a/plugin.so": "init\0",
+        "liba.so.1": "PyInit_liba\0",
+    }
+    (tmp_path / "a").mkdir()
+    for path, content in contents.items():
+        (tmp_path / path).write_text(content)
+    assert list(compiled(tmp_path, [PurePath(path) for path in contents])) == ["a.m", "a.n"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "floor"),
+    [
+        (["cp313-cp313-manylinux_2_26_x86_64", "cp313-cp313-manylinux_2_28_x86_64"], "2.26"),
+        (["cp39-abi3-manylinux2014_x86_64"], "2.17"),
+        (["cp313-cp313-linux_x86_64"], "?"),
+    ],
+)
+def test_a_wheel_is_for_the_oldest_glibc_that_it_names(tags: list[str], floor: str) -> None:
+    assert Loaded.read({"package": "p", "version": "1", "tags": tags, "modules": [], "failures": {}}).floor == floor
+
+
+def test_an_explained_failure_is_none_to_complain_about() -> None:
+    assert list(complaints(PACKAGES, [SOME, OTHER], [])) == []
+
+
+def test_a_failure_that_nobody_explained_is() -> None:
+    broken = replace(OTHER, failures={"other": "ImportError: undefined symbol"})
+    assert list(complaints(PACKAGES, [broken], [])) == ["other: other: ImportError: undefined symbol"]
+
+
+def test_an_explanation_of_what_does_not_fail_is() -> None:
+    (complaint,) = complaints(PACKAGES, [replace(SOME, failures={})], [])
+    assert "some.gui" in complaint
+
+
+def test_a_package_without_anything_to_import_is() -> None:
+    assert not replace(OTHER, modules=()).whole
+    assert list(complaints(PACKAGES, [replace(OTHER, modules=())], [])) == ["other: there is nothing to import"]
+
+
+def test_a_program_that_fails_is() -> None:
+    assert list(complaints(PACKAGES, [], [Worked("with_numpy.py", "", {"": "ended by signal 11"})])) == [
+        "with_numpy.py: ended by signal 11"
+    ]
+
+
+def test_the_table_counts_packages_and_modules_and_says_why() -> None:
+    packages = replace(PACKAGES, left_out=(LeftOut(("huge", "vast"), "Too big."),))
+    third = Loaded("third", "3.0", "?", ("third",), {"third": "ImportError"})
+    text = document(
+        replace(packages, ranks={**packages.ranks, "third": 9}),
+        [SOME, OTHER, third],
+        [Worked("with_numpy.py", "1 | 2\n", {})],
+        "a place",
+    )
+    assert "**2 of 3 import, 1 of them with all" in text
+    assert "Of 4 modules 2 load" in text
+    assert "| third | `third` | `ImportError` | **not explained** |" in text
+    assert "| huge, vast | Too big. |" in text
+    assert "| some | `some.gui` | `ImportError: no \\| screen` | No display. |" in text
+    assert "| 3 | some | 1.0 | 2.17 | 2 | all but 1 |" in text
+    assert "| 7 | other | 2.0 | 2.28 | 1 | ✓ |" in text
+    assert "| 1 \\| 2 |" in text
+
+
+def test_words_choose_among_packages_and_programs() -> None:
+    assert tasks(load_packages(), ["psycopg"]) == ["with_psycopg2.py", "psycopg2-binary", "psycopg-binary:psycopg"]
+
+
+def test_pieces_become_lines_again() -> None:
+    lines: list[bytes] = []
+    take = by_lines(lines.append)
+    for piece in (b"a", b"b\nc\n\nd", b"e", b"\n"):
+        take(piece)
+    assert lines == [b"ab", b"c", b"", b"de"]
+
+
+def test_a_place_that_does_not_come_to_its_end_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    def killed(_: Sequence[str], output: Callable[[bytes], object]) -> int:
+        output(b'{"name": "with_numpy.py", "said": "", "failures": {}}\nno memory\n')
+        return 137
+
+    with pytest.raises(BuildError, match="137"):
+        results(killed, ["with_numpy.py", "numpy"])
+    assert "no memory" in capsys.readouterr().err
+
+
+def test_a_package_is_imported_in_a_process_that_may_die(tmp_path: Path) -> None:
+    install(tmp_path, "good", "print('{}')")
+    install(tmp_path, "bad", "raise SystemExit('no')")
+    install(tmp_path, "deadly", "import os; os.abort()")
+    install(tmp_path, "late", "import first\nassert first.done")
+    (tmp_path / "first.py").write_text("done = True")
+    command = (sys.executable, str(HERE / "inside.py"), "good", "bad", "deadly", "late:first")
+    said = subprocess.check_output(command, env={**os.environ, "PYTHONPATH": str(tmp_path)}, text=True)
+    good, bad, deadly, late = (json.loads(line) for line in said.splitlines())
+    assert (good["version"], good["modules"], good["failures"]) == ("1.0", ["good"], {})
+    assert bad["failures"] == {"bad": "SystemExit: no"}
+    assert deadly["failures"] == {"deadly": "ended by signal 6"}
+    assert (late["modules"], late["failures"]) == (["first", "late"], {})
+
+
+def install(site: Path, name: str, code: str) -> None:
+    (site / f"{name}.py").write_text(code)
+    information = site / f"{name}-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (information / "RECORD").write_text(f"{name}.py,,\n")
+
+
+def test_wheels_that_cannot_be_had_are_one_error_and_leave_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    requirements, cache = tmp_path / "some.txt", tmp_path / "cache"
+    requirements.write_text(f"nothing==1.0 --hash=sha256:{'0' * 64}\n")
+    monkeypatch.setattr(wheels, "_locked", lambda _: requirements)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(NoWheel, match=r"nothing==1\.0"):
+        wheels.kept_wheels("some", sys.executable, cache)
+    assert list((cache / "wheels").iterdir()) == []

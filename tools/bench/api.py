@@ -1,0 +1,129 @@
+"""The Runtime API, one caller at a time, with a clock: it adds to every measurement the same few microseconds."""
+
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tools.bench.contestants import Arena, Contestant
+
+EVENT = {
+    "version": "2.0",
+    "path": "/orders/4711",
+    "headers": {f"x-header-{number}": "value" * 4 for number in range(12)},
+    "queryStringParameters": {"page": "2", "size": "50"},
+    "requestContext": {"accountId": "123456789012", "stage": "prod", "timeEpoch": 1_700_000_000_000},
+    "isBase64Encoded": False,
+}
+ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
+SAFETY_NET = 60.0
+"""Seconds without a word, after which a contestant has failed."""
+
+
+def event_bytes(body: bytes = json.dumps(EVENT).encode()) -> bytes:
+    head = (
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        "Lambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n"
+        "Lambda-Runtime-Deadline-Ms: 4102444800000\r\n"
+        "Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:eu-west-3:123456789012:function:measured\r\n"
+        "Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Caller:
+    """One contestant's process, and the connection on which it asks."""
+
+    def __init__(
+        self, arena: Arena, contestant: Contestant, prefix: tuple[str, ...] = (), patience: float = SAFETY_NET
+    ) -> None:
+        self._patience = patience
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(patience)
+        self._connection: socket.socket | None = None
+        variables = arena.variables(contestant, "{}:{}".format(*self._listener.getsockname()))
+        command = (*prefix, *contestant.command)
+        actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+        os.chdir(variables["LAMBDA_TASK_ROOT"])  # posix_spawn cannot.
+        self.started = time.perf_counter_ns()
+        self.pid = os.posix_spawn(command[0], command, variables, file_actions=actions, setpgroup=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.killpg(self.pid, signal.SIGKILL)  # Whatever the program was started by, too.
+        os.waitpid(self.pid, 0)
+        self._listener.close()
+        if self._connection:
+            self._connection.close()
+
+    def wait_for_request(self) -> bytes:
+        """The next request, with its body."""
+        data = b""
+        while not _is_complete(data):
+            if self._connection is None:
+                self._connection, _ = self._listener.accept()
+                self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._connection.settimeout(self._patience)
+            more = self._connection.recv(65536)
+            if not more:
+                self._connection = None
+            data += more
+        return data
+
+    def answer(self, data: bytes) -> None:
+        assert self._connection is not None, "nobody asked"
+        self._connection.sendall(data)
+
+    def invoke(self, event: bytes) -> int:
+        """From event to the next request for one, in nanoseconds."""
+        start = time.perf_counter_ns()
+        self.answer(event)
+        post = self.wait_for_request()
+        assert post.startswith(b"POST ") and b"/response " in post[:200], post[:2000]  # noqa: PT018
+        self.answer(ACCEPTED)
+        self.wait_for_request()
+        return time.perf_counter_ns() - start
+
+    def resident_kib(self) -> int:
+        return resident_kib(self.pid)
+
+    def processor_ns(self) -> int:
+        """Nanoseconds of processor time so far, of all threads, those too that have ended.
+
+        The clock's number is what clock_getcpuclockid(3) makes of a process's id; Python has no name for it.
+        """
+        return time.clock_gettime_ns((~self.pid << 3) | 2)
+
+
+def resident_kib(pid: int) -> int:
+    """Resident memory of a process in KiB, page by page: the sum in ``status`` lags behind."""
+    pages = Path("/proc", str(pid), "smaps_rollup").read_text(encoding="ascii")
+    (line,) = (line for line in pages.splitlines() if line.startswith("Rss:"))
+    return int(line.split()[1])
+
+
+def start_to_end(contestant: Contestant) -> tuple[int, int]:
+    """Nanoseconds that a program takes that only starts and ends: by the clock, and of processor time."""
+    start = time.perf_counter_ns()
+    pid = os.posix_spawn(contestant.command[0], contestant.command, dict(contestant.variables))
+    _, status, usage = os.wait4(pid, 0)
+    taken = time.perf_counter_ns() - start
+    assert status == 0, contestant.command
+    return taken, round((usage.ru_utime + usage.ru_stime) * 1e9)
+
+
+def _is_complete(data: bytes) -> bool:
+    head, end, body = data.partition(b"\r\n\r\n")
+    if not end:
+        return False
+    _, found, rest = head.lower().partition(b"\r\ncontent-length:")
+    return len(body) >= int(rest.partition(b"\r\n")[0]) if found else True

@@ -1,0 +1,55 @@
+"""Files opened and bytes read up to the first request for an event, as strace sees them."""
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tools.bench.api import Caller
+from tools.bench.contestants import Arena
+
+CALLS = "openat,open,stat,lstat,newfstatat,access,readlink,getdents64,read,pread64,sendto,write"
+
+
+class Unavailable(Exception):
+    """A measurement needs what this machine lacks; the text says what to do."""
+
+
+def files(arena: Arena) -> dict[str, Any]:
+    """Counts of what start-up asks of the file system; pages of mapped files are not among the bytes."""
+    strace = shutil.which("strace")
+    if strace is None:
+        raise Unavailable("strace is not there: apt-get install strace, dnf install strace")
+    rows = {}
+    for each in arena.contestants():
+        if not each.talks:
+            continue
+        with tempfile.NamedTemporaryFile(prefix="strace-") as trace:
+            with Caller(
+                arena, each, (strace, "-f", "-qq", "-s", "64", "-e", f"trace={CALLS}", "-o", trace.name)
+            ) as caller:
+                caller.wait_for_request()
+            rows[each.name] = count(Path(trace.name).read_text("utf-8", "replace"))
+    return {"what": "file system calls before the first GET of /next", "unit": "calls; bytes", "results": rows}
+
+
+def count(trace: str) -> dict[str, float]:
+    """Counts of a trace up to the first request."""
+    counts: dict[str, float] = {"opened": 0, "not found": 0, "looked at": 0, "bytes read": 0}
+    for line in trace.splitlines():
+        match = re.match(r"\d+\s+(\w+)\((.*)\)\s+= (-?\d+)( E\w+)?", line)
+        if not match:
+            continue
+        call, arguments, result, failure = match[1], match[2], int(match[3]), match[4]
+        if "/invocation/next" in arguments:
+            break
+        if failure:
+            counts["not found"] += failure == " ENOENT"
+        elif call in ("openat", "open"):
+            counts["opened"] += 1
+        elif call in ("read", "pread64"):
+            counts["bytes read"] += result
+        elif call not in ("sendto", "write"):
+            counts["looked at"] += 1
+    return counts

@@ -1,0 +1,81 @@
+"""Many invocations of every kind in one process: does its memory grow?"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tools.bench.api import ACCEPTED, Caller, event_bytes
+from tools.bench.contestants import Arena
+
+SETTLED = 1000
+"""Invocations after which memory is taken for the first time: every kind has run, every cache is filled."""
+LIMIT = 2.0
+"""Percent by which resident memory may differ after all of them."""
+
+FUNCTION = """
+import decimal, logging
+
+class Mine(Exception): pass
+
+def fail(depth):
+    return fail(depth - 1) if depth else 1 / 0
+
+def chain():
+    try:
+        fail(5)
+    except ArithmeticError as error:
+        raise Mine("é" * 100) from error
+
+KINDS = {
+    "object": lambda event: {"statusCode": 200, "body": event},
+    "text": lambda event: "é" * 1000,
+    "bytes": lambda event: bytes(1000),
+    "large": lambda event: ["x" * 100] * 1000,
+    "decimal": lambda event: {"price": decimal.Decimal("1.10")},
+    "none": lambda event: None,
+    "error": lambda event: fail(10),
+    "chain": lambda event: chain(),
+    "unencodable": lambda event: {"items": [object()]},
+    "log": lambda event: logging.getLogger("soak").warning("%s", event),
+    "print": lambda event: print(event),
+}
+
+def handler(event, context):
+    context.get_remaining_time_in_millis()
+    return KINDS[event["kind"]](event)
+"""
+KINDS = ("object", "text", "bytes", "large", "decimal", "none", "error", "chain", "unencodable", "log", "print")
+
+
+def soak(arena: Arena, count: int) -> dict[str, Any]:
+    """Runs ``count`` invocations of mixed kinds, some of them no JSON; memory in KiB after SETTLED and at the end."""
+    if count <= SETTLED:
+        raise SystemExit(f"soak: {count} invocations are too few: memory is first taken after {SETTLED}")
+    (arena.root / "task" / "function.py").write_text(FUNCTION, encoding="utf-8")
+    events = [event_bytes(json.dumps({"kind": kind, "n": 1.5}).encode()) for kind in KINDS]
+    events.append(event_bytes(b"{"))
+    first = 0
+    with Caller(arena, arena.contestants()[0], _quietly()) as caller:
+        caller.wait_for_request()
+        for number in range(count):
+            if number == SETTLED:
+                first = caller.resident_kib()
+            caller.answer(events[number % len(events)])
+            if not caller.wait_for_request().startswith(b"POST "):
+                raise SystemExit(f"soak: invocation {number} was not answered")
+            caller.answer(ACCEPTED)
+            if not caller.wait_for_request().startswith(b"GET "):
+                raise SystemExit(f"soak: invocation {number} was answered twice")
+        last = caller.resident_kib()
+    return {
+        "what": f"resident memory over {count} invocations",
+        "unit": "KiB",
+        "results": {
+            "this layer": {f"after {SETTLED}": first, "at the end": last, "growth, %": 100 * (last - first) / first}
+        },
+    }
+
+
+def _quietly() -> tuple[str, ...]:
+    """Starts the loop with its log to nowhere, in the same process."""
+    return (str(Path("/bin/sh")), "-c", 'exec "$@" >/dev/null 2>&1', "sh")

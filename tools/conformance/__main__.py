@@ -1,0 +1,67 @@
+"""The command line: runs the cases through both runtimes, prints the diff, writes the table."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import distributions
+from pathlib import Path
+
+from builder.context import cache_folder
+from tools.conformance.cases import GROUPS
+from tools.conformance.compare import Comparison
+from tools.conformance.run import ours, reference, run
+from tools.conformance.table import diff, document
+from tools.support.product import interpreter
+from tools.support.wheels import kept_wheels
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "tools.conformance.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs every case, or those whose name has a word in it; only a whole run writes the table."""
+    parser = argparse.ArgumentParser(prog="conformance", description=__doc__)
+    parser.add_argument("word", nargs="?", default="", help="only cases whose name or chapter has this in it")
+    word = parser.parse_args(arguments).word
+    with tempfile.TemporaryDirectory(prefix="layer-") as folder:
+        return _compare(interpreter(Path(folder)), word)
+
+
+def _compare(python: str, word: str) -> int:
+    site = kept_wheels("conformance", python, cache_folder())
+    chapters: list[tuple[str, list[Comparison]]] = []
+    for group in GROUPS:
+        cases = [case for case in group.cases if word in case.name or word in group.title]
+        chapters.append(
+            (
+                group.title,
+                [
+                    _one(Comparison(case, run(case, reference(python), site), run(case, ours(python), site)))
+                    for case in cases
+                ],
+            )
+        )
+    everything = [comparison for _, comparisons in chapters for comparison in comparisons]
+    wrong = [comparison for comparison in everything if comparison.complaints]
+    different = sum(1 for comparison in everything if comparison.different)
+    print(f"{len(everything)} cases, {different} differ, {len(wrong)} otherwise than told")
+    for comparison in wrong:
+        print(f"- {comparison.case.name}: {'; '.join(comparison.complaints)}")
+    if not word:
+        (version,) = (found.version for found in distributions(name="awslambdaric", path=[str(site)]))
+        unfinished = DOCUMENT.with_name(f"{DOCUMENT.name}.part")
+        unfinished.write_text(document(chapters, version), encoding="utf-8")
+        os.replace(unfinished, DOCUMENT)
+    return 1 if wrong else 0
+
+
+def _one(comparison: Comparison) -> Comparison:
+    print(f"{'≠' if comparison.different else '='} {comparison.case.name}")
+    for line in diff(comparison):
+        print(line)
+    return comparison
+
+
+if __name__ == "__main__":
+    sys.exit(main())

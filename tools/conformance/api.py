@@ -1,0 +1,96 @@
+"""The Runtime API that both runtimes talk to: it plays a list of replies, and keeps what it was asked.
+
+The tests' own (``tests/runtime/fake_api.py``) holds the loop to what HTTP allows. This one takes whatever comes: the
+reference sends headers that are not ASCII.
+"""
+
+import socket
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from io import BufferedReader
+
+from tools.support.fake_api import ACCEPTED, Reply
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request; ``headers`` by lower-case name, as text of Latin-1, which any byte is."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class RecordingApi:
+    """Replies to each GET with the next of ``sends`` and to each POST with the next of ``answers``, or accepts it.
+
+    When ``sends`` are at their end, a GET is left waiting, as Lambda leaves it, and ``idle`` is set.
+    """
+
+    def __init__(self, sends: Iterable[Reply], answers: Iterable[Reply]) -> None:
+        self.requests: list[Request] = []
+        self.idle = threading.Event()
+        self._sends, self._answers = list(sends), list(answers)
+        self._connections: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = "{}:{}".format(*self._listener.getsockname())
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        for each in (self._listener, *self._connections):
+            each.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return  # Closed: the case is over.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._connections.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            with connection.makefile("rb") as stream:
+                while request := _read(stream):
+                    self.requests.append(request)
+                    if not self._reply(connection, request):
+                        return
+        except OSError:
+            return  # The runtime was ended.
+
+    def _reply(self, connection: socket.socket, request: Request) -> bool:
+        replies = self._sends if request.method == "GET" else self._answers
+        if not replies and request.method == "GET":
+            self.idle.set()
+            return False
+        for piece in (replies.pop(0) if replies else ACCEPTED).pieces:
+            connection.sendall(piece)
+        return True
+
+
+def _read(stream: BufferedReader) -> Request | None:
+    """The next request; None at the end of the connection."""
+    first = stream.readline().decode("latin-1").split()
+    if not first:
+        return None
+    headers = _read_headers(stream)
+    if headers.get("transfer-encoding", "").lower() != "chunked":
+        return Request(first[0], first[1], headers, stream.read(int(headers.get("content-length", "0"))))
+    body = b""
+    while size := int(stream.readline().partition(b";")[0], 16):
+        body += stream.read(size)
+        stream.readline()
+    return Request(first[0], first[1], {**headers, **_read_headers(stream)}, body)
+
+
+def _read_headers(stream: BufferedReader) -> dict[str, str]:
+    """Headers, or the trailers behind a chunked body."""
+    headers = {}
+    while line := stream.readline().decode("latin-1").rstrip("\r\n"):
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip(" ")
+    return headers

@@ -1,0 +1,83 @@
+"""Where CPython's tests run: a container with the layer at /opt and, laid over it, what it leaves out."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from builder.cli import main as build
+from builder.console import Terminal
+from builder.emulator.call import ENVIRONMENT, unzip
+from builder.executors.containers import USER, Box, Confines, furnished
+from builder.executors.engine import connect
+from builder.executors.images import Images
+from builder.executors.tar_archive import Parcel
+from builder.fetch import fetch
+from builder.pins import load_pins
+from builder.unpack import unpack
+from tools.regrtest import modules
+from tools.support.product import ROOT, TARGET, Layer
+
+MEMORY = 6 << 30
+"""Bytes for several tests at a time."""
+
+HOME = "/home/sbx_user1051"
+ACCOUNTS = {
+    "etc/passwd": f"root:x:0:0:root:/root:/bin/sh\nsbx_user1051:x:{USER[0]}:{USER[1]}::{HOME}:/sbin/nologin\n",
+    "etc/group": f"root:x:0:\nnobody:x:{USER[1]}:\n",
+}
+"""On Lambda the user has a name, and a home that is not there."""
+
+SYSCONFIG = """\
+import importlib, sysconfig
+variables = importlib.import_module(sysconfig._get_sysconfigdata_name()).build_time_vars
+print("build_time_vars =", {**variables, "TEST_MODULES": "yes"})
+"""
+"""Prints sysconfig's data anew: by this variable tests know that their modules are there."""
+
+Run = Callable[[tuple[str, ...], Callable[[bytes], object]], int]
+"""Runs the layer's interpreter with some arguments; what it prints is handed on as it comes; gives its exit code."""
+
+
+@contextmanager
+def container(image: str, cache: Path, terminal: Terminal) -> Iterator[Run]:
+    """The tests' user is Lambda's and may write into /tmp alone; there is no network."""
+    with connect() as engine, tempfile.TemporaryDirectory(prefix="regrtest-") as folder:
+        engine.sweep()
+        root = Images(engine, cache, terminal, machine=TARGET.cpu.machine).root(image)
+        if code := build(("build-layer",)):
+            sys.exit(code)
+        with Parcel((0, 0), cache) as parcel:
+            terminal.note(f"{image}: laying out the layer and CPython's tests")
+            parcel.add(_lay_out(Path(folder), cache, terminal), "opt")
+            for place, text in ACCOUNTS.items():
+                parcel.text(place, text)
+            with furnished(engine, root, parcel) as prepared, Box(engine, prepared, Confines(MEMORY)) as box:
+
+                def run(arguments: tuple[str, ...], output: Callable[[bytes], object]) -> int:
+                    return box.run(("/opt/bin/python3", *arguments), ENVIRONMENT, output, cwd="/tmp")  # noqa: S108
+
+                yield run
+
+
+def _lay_out(folder: Path, cache: Path, terminal: Terminal) -> Path:
+    """The layer with the whole of CPython's library in place of its bytecode, and with the modules of the tests."""
+    layer = folder / "opt"
+    unzip(ROOT / "dist" / f"{TARGET.name}.zip", layer)
+    library, source = layer / "lib" / f"python{TARGET.series}", load_pins()["cpython"]
+    unpack(fetch(source, source.archives, cache, terminal), folder / "source")
+    for path in (folder / "source" / "Lib").rglob("*.py"):
+        (library / path.relative_to(folder / "source" / "Lib")).with_suffix(".pyc").unlink(missing_ok=True)
+    shutil.copytree(folder / "source" / "Lib", library, dirs_exist_ok=True)
+    compiled, build_python = modules.compiled(TARGET, cache, terminal)
+    shutil.copytree(compiled, library / modules.FOLDER, dirs_exist_ok=True)
+    (data,) = library.glob("_sysconfigdata_*.pyc")
+    data.with_suffix(".py").write_text(Layer(layer).run("-c", SYSCONFIG), encoding="utf-8")
+    data.unlink()
+    # Nobody can write bytecode there later, and every test starts interpreters. Some files are wrong on purpose.
+    command = (str(build_python), "-m", "compileall", "-qq", "-s", str(folder), "-p", "/", str(library))
+    subprocess.run(command, check=False)
+    return layer

@@ -1,0 +1,50 @@
+"""Wheels from PyPI for the layer's interpreter, which has no pip: the pip of the Python that runs this gets them."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from builder.interpreters.cpython.packages.wheels import run_pip
+from tools.support.product import INSIDE, ROOT, TARGET
+
+AMAZON_LINUX_2 = 26
+DEBIAN_11 = 31
+AMAZON_LINUX_2023 = 34
+"""Minor versions of glibc 2: a wheel for a newer one would not load there."""
+
+
+def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2) -> Path:
+    """Installs ``requirements/<requirements>.txt`` into ``folder``, as a function's package would have it.
+
+    What goes wrong is what `run_pip` raises.
+    """
+    if INSIDE:  # without a network, and without pip
+        return INSIDE / "wheels" / requirements
+    target = replace(TARGET, glibc=f"2.{glibc}")
+    run_pip("install", f"--target={folder}", "--no-compile", f"--requirement={_locked(requirements)}", target=target)
+    return folder
+
+
+def kept_wheels(requirements: str, interpreter: str, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
+    """The same, installed once for these hashes and this interpreter, with its bytecode, and kept in ``cache``."""
+    version = subprocess.run((interpreter, "-VV"), check=True, capture_output=True).stdout
+    parts = (_locked(requirements).read_bytes(), version, TARGET.cpu.machine.encode(), bytes([glibc]))
+    digest = hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+    folder = cache / "wheels" / f"{requirements}-{digest}"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
+        try:
+            install_wheels(requirements, unfinished, glibc)
+            subprocess.run((interpreter, "-m", "compileall", "-q", "-j0", str(unfinished)), check=True)
+            unfinished.replace(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def _locked(requirements: str) -> Path:
+    return ROOT / "requirements" / f"{requirements}.txt"

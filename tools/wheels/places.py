@@ -1,0 +1,57 @@
+"""Where the layer's interpreter runs: on this machine, or in a container that is like Lambda."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from builder.console import Terminal
+from builder.emulator.call import ENVIRONMENT
+from builder.emulator.places import SCRATCH, run_here
+from builder.executors.containers import Box, Confines, furnished
+from builder.executors.engine import connect
+from builder.executors.images import Images
+from builder.executors.tar_archive import Parcel
+from tools.support.product import CLEAN
+
+Place = Callable[[Sequence[str], Callable[[bytes], object]], int]
+"""Runs ``inside.py`` on some packages' names, hands on what it writes as it comes, and returns its exit code."""
+
+HERE = Path(__file__).parent
+MEMORY = 4 << 30
+"""Bytes for several functions at a time, the heaviest packages among them."""
+
+
+@contextmanager
+def on_host(python: Path, site: Path) -> Iterator[Place]:
+    """``python`` is the layer's interpreter, ``site`` the folder with the packages."""
+    environment = {**os.environ, **CLEAN, "PYTHONPATH": str(site)}
+
+    def run(arguments: Sequence[str], output: Callable[[bytes], object]) -> int:
+        return run_here((str(python), str(HERE / "inside.py"), *arguments), environment, output)
+
+    yield run
+
+
+@contextmanager
+def in_container(image: str, python: Path, site: Path, cache: Path, terminal: Terminal) -> Iterator[Place]:
+    """The layer at /opt and the packages at /var/task, as Lambda has them; no network, and only /tmp can be written."""
+    with connect() as engine:
+        engine.sweep()
+        root = Images(engine, cache, terminal).root(image)
+        with Parcel((0, 0), cache) as parcel:
+            terminal.note(f"{image}: laying out the layer and the packages")
+            parcel.add(python.parent.parent, "opt")
+            parcel.add(site, "var/task")
+            parcel.add(HERE, "wheels")
+            with (
+                furnished(engine, root, parcel) as prepared,
+                Box(engine, prepared, Confines(MEMORY, scratch=SCRATCH)) as box,
+            ):
+
+                def run(arguments: Sequence[str], output: Callable[[bytes], object]) -> int:
+                    environment = {**ENVIRONMENT, "PYTHONPATH": "/var/task", "PYTHONDONTWRITEBYTECODE": "1"}
+                    command = ("/opt/bin/python3", "/wheels/inside.py", *arguments)
+                    return box.run(command, environment, output)
+
+                yield run
