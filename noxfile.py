@@ -178,7 +178,7 @@ def update_pins(session: nox.Session) -> None:
 
 @nox.session
 def download(session: nox.Session) -> None:
-    """Bring released zips into dist/, if its manifests vouch for them: `-- --from URL|DIR [--name NAME]`."""
+    """Bring released zips into dist/, if its manifests attest for them: `-- --from URL|DIR [--name NAME]`."""
     install(session, "build")
     session.run("python", "-m", "builder", "download", *session.posargs)
 

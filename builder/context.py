@@ -29,16 +29,16 @@ def report_errors(work: Callable[[Terminal], None]) -> int:
     try:
         work(terminal)
     except KeyboardInterrupt:
-        return _complain(
+        return _report(
             terminal,
             Interrupted("The build was stopped.", "Somebody asked for it.", "Run it again: it goes on where it was."),
         )
     except BuildError as error:
-        return _complain(terminal, error)
+        return _report(terminal, error)
     return 0
 
 
-def _complain(terminal: Terminal, error: BuildError) -> int:
+def _report(terminal: Terminal, error: BuildError) -> int:
     terminal.stop()
     print(f"error: {error}", file=sys.stderr)
     return error.exit_code

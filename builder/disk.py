@@ -11,7 +11,7 @@ from builder.errors import BuildError, NoSpace, NotWritable
 
 
 @contextmanager
-def complaints_about(folder: Path) -> Iterator[None]:
+def translate_os_errors(folder: Path) -> Iterator[None]:
     """Turns the system's "disk full" and "read-only" into errors that say what to do."""
     try:
         yield

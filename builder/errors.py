@@ -39,7 +39,7 @@ class WrongHash(BuildError):
     exit_code = 11
 
 
-class Unobtainable(BuildError):
+class FetchFailed(BuildError):
     """No way led to an external file."""
 
     exit_code = 12
@@ -147,7 +147,7 @@ class StaleProfile(BuildError):
     exit_code = 29
 
 
-class NotAsClaimed(BuildError):
+class ManifestMismatch(BuildError):
     """A zip is not what its manifest says, or there is no manifest that speaks of it."""
 
     exit_code = 30

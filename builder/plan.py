@@ -124,13 +124,13 @@ class Step:
     name: str
     work: Unpack | Compile | Assemble | Bake | Pack
     inputs: tuple["Step", ...]
-    ingredients: Mapping[str, str]
+    key_inputs: Mapping[str, str]
     """Everything that the result depends on: what it is → its sha256 or its text."""
 
     @cached_property
     def key(self) -> str:
-        """sha256 over the ingredients: two steps with one key give the same bytes."""
-        return _sha256(json.dumps(self.ingredients, sort_keys=True))
+        """sha256 over the key_inputs: two steps with one key give the same bytes."""
+        return _sha256(json.dumps(self.key_inputs, sort_keys=True))
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,8 @@ def make_plan(
         Assemble(target, stdlib, pins["tzdata"]),
         tuple(built.values()),
         {
-            **_archive_ingredients(pins["tzdata"], pins["tzdata"].archives),
-            **_input_ingredients(built.values()),
+            **_archive_inputs(pins["tzdata"], pins["tzdata"].archives),
+            **_step_inputs(built.values()),
             **{path: materials.sha256[path] for path in PREFIX_CODE},
             "stdlib": stdlib,
         },
@@ -191,7 +191,7 @@ def _packages_step(bake: Bake, materials: Materials, build_python: Step) -> Step
         bake,
         (build_python,),
         {
-            **_input_ingredients((build_python,)),
+            **_step_inputs((build_python,)),
             **{f"package {package.name}": _sha256(str(package)) for package in bake.packages},
             **{path: materials.sha256[path] for path in PACKAGES_CODE},
             "target": str(bake.target),
@@ -206,7 +206,7 @@ def compile_steps(
     """The compiler, and everything that it compiles, by name; with a profile's ``runtime``, for training."""
     compiler = pins["ziglang"]
     wheel = compiler.for_machine(machine.machine)
-    steps = {"toolchain": Step("toolchain", Unpack(compiler, wheel), (), _archive_ingredients(compiler, wheel))}
+    steps = {"toolchain": Step("toolchain", Unpack(compiler, wheel), (), _archive_inputs(compiler, wheel))}
     for name, make_recipe in RECIPES.items():
         recipe = profile.instrumented(make_recipe(target)) if runtime else make_recipe(target)
         source = pins[recipe.source]
@@ -215,11 +215,11 @@ def compile_steps(
         patches = _patches(source, materials)
         profiled = "cc-profiled" in used
         trained = _profile(target, materials) if profiled and not runtime else {}
-        ingredients = {
-            **_archive_ingredients(source, source.archives),
+        key_inputs = {
+            **_archive_inputs(source, source.archives),
             **patches,
             **trained,
-            **_input_ingredients(inputs),
+            **_step_inputs(inputs),
             **{f"recipe's {field.name}": _sha256(repr(getattr(recipe, field.name))) for field in fields(recipe)},
             "wrappers": _sha256(repr(used)),
             "environment": _sha256(repr((FIXED_ENVIRONMENT, epoch(pins, target)))),
@@ -229,7 +229,7 @@ def compile_steps(
             recipe, source, files, used, target.cpu.machine, next((ROOT / path for path in trained), None), runtime
         )
         qualified = _qualified(name, target, machine) + ("-training" if profiled and runtime else "")
-        steps[name] = Step(qualified, work, inputs, ingredients)
+        steps[name] = Step(qualified, work, inputs, key_inputs)
     return steps
 
 
@@ -237,7 +237,7 @@ def _layer_step(
     pins: Pins, target: Target, materials: Materials, inputs: tuple[Step, ...], tools: Mapping[str, str]
 ) -> Step:
     """``inputs`` are the prefix, the build-python and, if there are any, the packages."""
-    stdlib = inputs[0].ingredients["stdlib"]
+    stdlib = inputs[0].key_inputs["stdlib"]
     ending = ("-full" if stdlib == "full" else "") + ("-packages" if len(inputs) > 2 else "")
     linked = tuple(RECIPES[name](target).source for name in RECIPES if name != "build_python")
     patches = {source: found for source in linked if (found := _patches(pins[source], materials))}
@@ -246,7 +246,7 @@ def _layer_step(
         Pack(target, f"{target.name}{ending}", pins, patches, linked),
         inputs,
         {
-            **_input_ingredients(inputs),
+            **_step_inputs(inputs),
             **materials.below("runtime"),
             **{path: materials.sha256[path] for path in LAYER_CODE},
             **tools,
@@ -291,15 +291,15 @@ def _used_wrappers(recipe: Recipe, scripts: Mapping[str, str]) -> dict[str, str]
     return {name: text for name, text in scripts.items() if name in mentioned}
 
 
-def _archive_ingredients(source: Source, archives: Iterable[Archive]) -> dict[str, str]:
-    """Any form of a source leads to the same result, so all of them are ingredients, whichever is at hand."""
+def _archive_inputs(source: Source, archives: Iterable[Archive]) -> dict[str, str]:
+    """Any form of a source leads to the same result, so all of them are key_inputs, whichever is at hand."""
     return {
         f"source {source.name}": _sha256("".join(sorted(archive.sha256 for archive in archives))),
         f"licences of {source.name}": _sha256(repr(source.licence_files)),
     }
 
 
-def _input_ingredients(inputs: Iterable[Step]) -> dict[str, str]:
+def _step_inputs(inputs: Iterable[Step]) -> dict[str, str]:
     return {f"input {step.name}": step.key for step in inputs}
 
 

@@ -17,7 +17,7 @@ from builder.recipes import Recipe
 
 FOLDER = "products"
 RUNTIME = "profile-runtime.a"
-"""Where a room has, in training, the library that writes down what was counted."""
+"""Where a sandbox has, in training, the library that writes down what was counted."""
 TOLERATED = {"x86_64": 0.02, "aarch64": 0.25}
 """Share of a source's functions that need not fit, by the target's `Cpu.machine`.
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from builder import CACHE_VARIABLE, ROOT
 from builder.artifacts.export import SUMS
 from builder.errors import MissingTool, NotReproducible, StepFailed
-from builder.executors.choice import Choice, open_workshop
+from builder.executors.choice import Choice, open_executor
 from builder.executors.host import Host
 from builder.executors.images import load_images
 from builder.fetch import SOURCES_VARIABLE
@@ -72,7 +72,7 @@ VARIATIONS = (
     Variation(
         "clock",
         f"the date is {LATER}, for every dynamically linked program",
-        # Through /etc of the namespace, because the workshop lets no variable of the caller through to a command.
+        # Through /etc of the namespace, because the executor lets no variable of the caller through to a command.
         setup=f"""
 cp -a /etc/. "$etc"; echo "$libfaketime" > "$etc/ld.so.preload"; echo "{LATER}" > "$etc/faketimerc"
 mount --bind "$etc" /etc""",
@@ -131,14 +131,14 @@ def _command(place: Path, options: tuple[str, ...]) -> tuple[str, ...]:
 def _second_workshop(
     choice: Choice, image: str, chosen: list[Variation], cache: Path, report: Report
 ) -> tuple[str, ...]:
-    """The builder's options for the second build's workshop, which is made ready now: not after the first build."""
+    """The builder's options for the second build's executor, which is made ready now: not after the first build."""
     if any(variation.name == "clock" for variation in chosen) and f"{image}-later" in load_images():
         image = f"{image}-later"
     nothing = Host(cache, cache, 0, 1)
-    with open_workshop(choice, image, nothing, report) as workshop:
-        if workshop is nothing:
-            return ("--workshop=host",)
-    return ("--workshop=container", f"--image={image}")
+    with open_executor(choice, image, nothing, report) as executor:
+        if executor is nothing:
+            return ("--in=host",)
+    return ("--in=container", f"--image={image}")
 
 
 def _varied_command(place: Path, chosen: list[Variation], options: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Carries out a plan: each step once, in a room of the workshop, its result into the store."""
+"""Carries out a plan: each step once, in a sandbox of the executor, its result into the store."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from typing import Protocol
 
 from builder.artifacts.pack import pack
 from builder.errors import PatchRejected, StepFailed
-from builder.executors import Room, Workshop
+from builder.executors import Executor, Sandbox
 from builder.fetch import fetch
 from builder.fetch.report import Report
 from builder.interpreters.cpython.assemble import assemble, lay_licences
@@ -36,12 +36,12 @@ class Progress(Report, Protocol):
 
 
 @dataclass(frozen=True)
-class Site:
+class BuildContext:
     """What a build works with: none of it may change what comes out."""
 
     cache: Path
     store: Store
-    workshop: Workshop
+    executor: Executor
     progress: Progress
 
     def results(self, step: Step) -> Mapping[str, Path]:
@@ -49,19 +49,19 @@ class Site:
         return {given.name.partition("-")[0]: self.store.result(given) for given in step.inputs}
 
 
-def carry_out(steps: tuple[Step, ...], site: Site) -> Path:
+def run_plan(steps: tuple[Step, ...], site: BuildContext) -> Path:
     """Runs what is not in the store yet and gives the last step's result."""
     site.store.sweep()
     site.progress.plan(steps, site.store.has)
     wanted = _needed(steps, site.store)
     if any(isinstance(step.work, Compile | Assemble) for step in wanted):
-        site.workshop.prepare()
+        site.executor.prepare()
     for step in wanted:
         with site.store.work_on(step, partial(site.progress.waiting, step)) as work:
             if work is not None:
                 site.progress.started(step)
                 start = time.monotonic()
-                _carry_out(step, work, site)
+                _run_step(step, work, site)
                 site.progress.finished(step, time.monotonic() - start, _size(work / "out"))
     return site.store.result(steps[-1])
 
@@ -75,7 +75,7 @@ def _needed(steps: tuple[Step, ...], store: Store) -> tuple[Step, ...]:
     return tuple(step for step in steps if step.key in wanted and not store.has(step))
 
 
-def _carry_out(step: Step, work: Path, site: Site) -> None:
+def _run_step(step: Step, work: Path, site: BuildContext) -> None:
     log = site.cache / "logs" / f"{step.name}-{step.key[:12]}.log"
     log.unlink(missing_ok=True)
     match step.work:
@@ -85,50 +85,50 @@ def _carry_out(step: Step, work: Path, site: Site) -> None:
             _compile(step.work, work, log, site, site.results(step))
         case Assemble(tzdata=tzdata):
             wheel = fetch(tzdata, tzdata.archives, site.cache, site.progress)
-            assemble(step.work, site.workshop.room(work, log), work, site.results(step), wheel)
+            assemble(step.work, site.executor.sandbox(work, log), work, site.results(step), wheel)
         case Bake():
-            bake(step.work, site.workshop.room(work, log), work, site.results(step), site.progress)
+            bake(step.work, site.executor.sandbox(work, log), work, site.results(step), site.progress)
         case Pack():
-            pack(step.work, site.workshop.room(work, log), work, site.results(step), site.cache)
+            pack(step.work, site.executor.sandbox(work, log), work, site.results(step), site.cache)
 
 
-def _compile(task: Compile, work: Path, log: Path, site: Site, inputs: Mapping[str, Path]) -> None:
+def _compile(task: Compile, work: Path, log: Path, site: BuildContext, inputs: Mapping[str, Path]) -> None:
     """Carries out a recipe, and takes the source's licences along."""
     source, recipe = task.source, task.recipe
     unpack(fetch(source, source.archives, site.cache, site.progress), work / "src")
-    room = site.workshop.room(work, log)
-    room.send("src")
+    sandbox = site.executor.sandbox(work, log)
+    sandbox.send("src")
     for need in recipe.needs:
-        room.put(inputs[need], f"deps/{need}")
+        sandbox.put(inputs[need], f"deps/{need}")
     for name, text in task.wrappers.items():
-        room.write(f"bin/{name}", text, executable=True)
+        sandbox.write(f"bin/{name}", text, executable=True)
     for patch in task.patches:
-        _apply(patch, room)
+        _apply(patch, sandbox)
     for place, text in recipe.files.items():
-        room.write(place, text)
+        sandbox.write(place, text)
     profile = read_profile(task.profile) if task.profile else None
     if profile:
         profile.unpack(work / PROFILE)
-        room.send(PROFILE)
+        sandbox.send(PROFILE)
     if task.runtime:
-        room.put(task.runtime, RUNTIME)
+        sandbox.put(task.runtime, RUNTIME)
     for command in recipe.commands:
-        room.run(command, recipe.environment)
+        sandbox.run(command, recipe.environment)
     if profile:
         profile.check(source.name, task.machine, log.read_text("utf-8", "replace"))
-    room.bring("out")
+    sandbox.bring("out")
     if source.consumed:
-        room.bring("src")
+        sandbox.bring("src")
         check_consumed(source, work / "src")
     lay_licences(source, work / "src", work / "out")
 
 
-def _apply(patch: Path, room: Room) -> None:
+def _apply(patch: Path, sandbox: Sandbox) -> None:
     """Applies a patch without fuzz: no line of its context may differ."""
     place = f"tmp/{patch.name}"
-    room.put(patch, place)
+    sandbox.put(patch, place)
     try:
-        room.run(("patch", "--batch", "--forward", "--fuzz=0", "-p1", "-i", f"../{place}"), {})
+        sandbox.run(("patch", "--batch", "--forward", "--fuzz=0", "-p1", "-i", f"../{place}"), {})
     except StepFailed as error:
         raise PatchRejected(
             f"{patch.name} does not apply.", error.why, "Make it anew against the pinned version: CONTRIBUTING.md."

@@ -2,7 +2,7 @@
 
 ::
 
-    store/<step>/<key>/     what a step left, and step.json: its ingredients
+    store/<step>/<key>/     what a step left, and step.json: its key_inputs
     work/<key>.<random>/    steps under way
     locks/<key>.lock        held by the process that works on a step; the kernel lets go when it dies
 
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from builder.disk import complaints_about
+from builder.disk import translate_os_errors
 from builder.plan import Step
 
 
@@ -44,7 +44,7 @@ class Store:
         if not records:
             return ["never built here"]
         before = json.loads(max(records, key=lambda path: path.stat().st_mtime).read_text(encoding="utf-8"))
-        now = step.ingredients
+        now = step.key_inputs
         return (
             [
                 f"{name}: {before[name][:12]} → {now[name][:12]}"
@@ -62,7 +62,7 @@ class Store:
         Gives None if another process finished the step while this one waited for it; ``waiting`` is called once
         before such a wait. If the body raises, nothing is kept.
         """
-        with complaints_about(self.root):
+        with translate_os_errors(self.root):
             lock = self.lock(step.key)
             try:
                 lock.acquire(timeout=0)
@@ -85,14 +85,14 @@ class Store:
 
     def sweep(self) -> None:
         """Removes what killed processes left."""
-        with complaints_about(self.root):
+        with translate_os_errors(self.root):
             for work in (self.root / "work").glob("*"):
                 key = work.name.partition(".")[0]
                 with suppress(Timeout), self.lock(key).acquire(timeout=0):
                     self._remove_work(key)
 
     def _keep(self, step: Step, out: Path) -> None:
-        record = json.dumps(step.ingredients, indent=1, sort_keys=True)
+        record = json.dumps(step.key_inputs, indent=1, sort_keys=True)
         (out / "step.json").write_text(record, encoding="utf-8")
         _made(self.result(step).parent)
         out.rename(self.result(step))

@@ -12,7 +12,7 @@ from pathlib import Path
 from builder.platform import Cpu, Target
 
 PROFILE = "profile.profdata"
-"""Where a room has the profile."""
+"""Where a sandbox has the profile."""
 
 LINK_SCRIPT = Path(__file__).with_name("cc-link.sh")
 BUILTINS_SCRIPT = Path(__file__).with_name("cc-builtins.sh")
@@ -122,7 +122,7 @@ def wrappers(target: Target, machine: Cpu, *, training: bool = False) -> dict[st
     It is apart because configure takes what a compiler has to say about a profile for an answer.
     ``build-cc`` compiles for the machine the build runs on, for the few helper
     programs that a build must run (SQLite's parser generator, the build-python); no byte of them ships. ``ZIG``
-    holds the compiler's path: each workshop sets it.
+    holds the compiler's path: each executor sets it.
     """
     common, processor = joined(WRAPPER_FLAGS), joined(PROCESSOR_FLAGS[target.cpu.machine])
     for_target = f"-target {target.triplet}.{target.glibc} -mcpu={target.cpu.baseline} {processor}".rstrip()

@@ -37,7 +37,7 @@ def unpack(archive: Path, destination: Path) -> None:
     staging = destination.with_name(destination.name + ".unpacking")
     staging.mkdir(parents=True)
     try:
-        with _complaints_about(archive):
+        with _translate_archive_errors(archive):
             if zipfile.is_zipfile(archive):
                 _unpack_zip(archive, staging)
             else:
@@ -72,7 +72,7 @@ def tree_sha256(root: Path, files: Iterable[Path]) -> str:
 
 
 @contextmanager
-def _complaints_about(archive: Path) -> Iterator[None]:
+def _translate_archive_errors(archive: Path) -> Iterator[None]:
     """Turns what the readers say about a bad archive into one error."""
     try:
         yield

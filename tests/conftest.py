@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from builder.artifacts.wrong_arch import foreign_programs
+from builder.artifacts.wrong_arch import wrong_arch_programs
 from builder.context import cache_folder
 from builder.emulator.call import unzip
 from builder.errors import BuildError
-from tests.builds.build_cache import Reference, Yard, lay_out
+from tests.builds.build_cache import BuildCache, Reference, lay_out
 from tools.support.product import ROOT, TARGET, Layer, runner
 
 ARCH = TARGET.cpu.lambda_name
@@ -24,7 +24,7 @@ def layer_zip() -> Path:
     path = ROOT / "dist" / f"{TARGET.name}.zip"
     if not path.exists():
         pytest.fail(f"{path} is not there: run `nox -s build_layer -- --arch {ARCH}`", pytrace=False)
-    if foreign := foreign_programs(path, ARCH):
+    if foreign := wrong_arch_programs(path, ARCH):
         pytest.fail(f"{path} is not for {ARCH}, see {', '.join(foreign)}: build it again", pytrace=False)
     return path
 
@@ -47,21 +47,21 @@ def layer(layer_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Layer:
 
 
 @pytest.fixture(scope="session")
-def whole_yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
-    folder = tmp_path_factory.mktemp("yard")
+def whole_yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildCache]:
+    folder = tmp_path_factory.mktemp("build_cache")
     yield lay_out(folder, cache_folder())
     shutil.rmtree(folder)  # the compiler is large where it had to be copied
 
 
 @pytest.fixture(scope="session")
-def reference(whole_yard: Yard) -> Reference:
+def reference(whole_yard: BuildCache) -> Reference:
     start = time.monotonic()
     whole_yard.complete()
     return Reference(whole_yard.digests(), time.monotonic() - start)
 
 
 @pytest.fixture
-def yard(whole_yard: Yard, reference: Reference) -> Yard:
+def build_cache(whole_yard: BuildCache, reference: Reference) -> BuildCache:
     """The cache with nothing made in it."""
     whole_yard.end_orphans()
     whole_yard.wipe()

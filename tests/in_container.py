@@ -20,18 +20,18 @@ from builder.context import cache_folder, report_errors
 from builder.emulator.call import ENVIRONMENT, unzip
 from builder.emulator.places import SCRATCH
 from builder.errors import BuildError
-from builder.executors.containers import Box, Confines, furnished
+from builder.executors.containers import Container, ResourceLimits, temporary_image
 from builder.executors.engine import Engine, connect
 from builder.executors.images import Images
-from builder.executors.tar_archive import Parcel
-from tests.layer.emulator import INSIDE_TASK, emulator_for
+from builder.executors.tar_archive import TarArchive
+from tests.layer.emulator import TASK_IN_CONTAINER, emulator_for
 from tools.support.product import ROOT, TARGET, Layer
 from tools.support.wheels import install_wheels, kept_wheels
 
 MEMORY = 2 << 30
 """Bytes for a function, its emulator and pytest. A quarter would do, but qemu keeps what it translates."""
 
-INSIDE, CHECKOUT = "inside", "inside/checkout"
+IN_CONTAINER, CHECKOUT = "inside", "inside/checkout"
 CHECKED_OUT = ("builder", "docker", "docs", "products", "requirements", "runtime", "tests", "tools", "pyproject.toml")
 TESTS = ("tests/image", "tests/layer", "tests/runtime")
 
@@ -61,62 +61,62 @@ def run_tests(name: str, rootfs: Path | None, arguments: Sequence[str], terminal
         image = Images(engine, cache, terminal, rootfs, machine=TARGET.cpu.machine).root(name)
         if code := build(("build-layer", f"--arch={TARGET.cpu.lambda_name}")):
             sys.exit(code)
-        with Parcel((0, 0)) as parcel:
-            _pack(parcel, Path(folder), cache)
-            _add_authority(parcel, engine, image)
+        with TarArchive((0, 0)) as tar:
+            _pack(tar, Path(folder), cache)
+            _add_authority(tar, engine, image)
             terminal.note(f"{name}: laying out the layer and its tests")
-            with furnished(engine, image, parcel) as prepared:
+            with temporary_image(engine, image, tar) as prepared:
                 code = _test(engine, prepared, arguments)
     if code:
         raise BuildError(f"Tests fail in {name}.", f"pytest ended with exit code {code}.", "Its own words stand above.")
 
 
-def _pack(parcel: Parcel, folder: Path, cache: Path) -> None:
+def _pack(tar: TarArchive, folder: Path, cache: Path) -> None:
     """What is the same in every image: the layer, the tests, and what these need."""
     unzip(ROOT / "dist" / f"{TARGET.name}.zip", folder / "opt")
-    parcel.add(folder / "opt", "opt")
+    tar.add(folder / "opt", "opt")
     for name in CHECKED_OUT:
-        parcel.add(ROOT / name, f"{CHECKOUT}/{name}")
+        tar.add(ROOT / name, f"{CHECKOUT}/{name}")
     for path in (*(ROOT / "dist").glob(f"{TARGET.name}.*"), ROOT / "dist" / "SHA256SUMS"):
-        parcel.add(path, f"{CHECKOUT}/dist/{path.name}")
-    parcel.add(kept_wheels("inside", str(Layer(folder / "opt").python), cache), f"{INSIDE}/wheels/inside")
-    parcel.add(install_wheels("wheels", folder / "wheels"), f"{INSIDE}/wheels/wheels")
-    parcel.add(emulator_for(TARGET.cpu.lambda_name, folder), f"{INSIDE}/aws-lambda-rie")
-    parcel.link("var/task", str(INSIDE_TASK))
+        tar.add(path, f"{CHECKOUT}/dist/{path.name}")
+    tar.add(kept_wheels("inside", str(Layer(folder / "opt").python), cache), f"{IN_CONTAINER}/wheels/inside")
+    tar.add(install_wheels("wheels", folder / "wheels"), f"{IN_CONTAINER}/wheels/wheels")
+    tar.add(emulator_for(TARGET.cpu.lambda_name, folder), f"{IN_CONTAINER}/aws-lambda-rie")
+    tar.link("var/task", str(TASK_IN_CONTAINER))
 
 
-def _add_authority(parcel: Parcel, engine: Engine, image: str) -> None:
+def _add_authority(tar: TarArchive, engine: Engine, image: str) -> None:
     """Adds one to the image's own bundles, as a company would; its key stands beside the tests."""
     authority = trustme.CA()
     certificate = authority.cert_pem.bytes().decode()
-    parcel.text(f"{INSIDE}/authority.pem", authority.private_key_pem.bytes().decode() + certificate)
-    with Box(engine, image, Confines(MEMORY)) as box:
+    tar.text(f"{IN_CONTAINER}/authority.pem", authority.private_key_pem.bytes().decode() + certificate)
+    with Container(engine, image, ResourceLimits(MEMORY)) as container:
         for bundle in BUNDLES:
             said: list[bytes] = []
             script = 'file=$(readlink -e "$0") && echo "$file" && cat "$file"'
-            if box.run(("/bin/sh", "-c", script, bundle), {}, said.append) == 0:
+            if container.run(("/bin/sh", "-c", script, bundle), {}, said.append) == 0:
                 path, _, text = b"".join(said).decode().partition("\n")
-                parcel.text(path.lstrip("/"), text + certificate)
+                tar.text(path.lstrip("/"), text + certificate)
 
 
 def _test(engine: Engine, image: str, arguments: Sequence[str]) -> int:
     environment = {
         **ENVIRONMENT,
         "HOME": "/home/nobody",
-        "LAYER_INSIDE": f"/{INSIDE}",
+        "LAYER_IN_CONTAINER": f"/{IN_CONTAINER}",
         ARCH_VARIABLE: TARGET.cpu.lambda_name,
-        "PYTHONPATH": f"/{INSIDE}/wheels/inside",
+        "PYTHONPATH": f"/{IN_CONTAINER}/wheels/inside",
         "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/hypothesis",  # pytest's -v asks for it
     }
     command = ("/opt/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-m", "not mounts", *TESTS, *arguments)
-    with Box(engine, image, Confines(MEMORY, scratch=SCRATCH)) as box:
+    with Container(engine, image, ResourceLimits(MEMORY, scratch=SCRATCH)) as container:
 
         def show(piece: bytes) -> None:
             sys.stdout.buffer.write(piece)
             sys.stdout.flush()
 
-        return box.run(command, environment, show, cwd=f"/{CHECKOUT}")
+        return container.run(command, environment, show, cwd=f"/{CHECKOUT}")
 
 
 if __name__ == "__main__":

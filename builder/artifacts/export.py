@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from filelock import FileLock
 
-from builder.disk import complaints_about
+from builder.disk import translate_os_errors
 
 SUMS = "SHA256SUMS"
 """Of the layers that are released; any other layer has a file of its own, so that git finds this one as it was."""
@@ -17,17 +17,18 @@ SUMS = "SHA256SUMS"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def deliver(
-    result: Path, folder: Path, lock: FileLock, papers: Mapping[str, str] = NOTHING, sums: str = SUMS
+def export(
+    result: Path, folder: Path, lock: FileLock, attestations: Mapping[str, str] = NOTHING, sums: str = SUMS
 ) -> tuple[Path, ...]:
     """Copies the files of a layer step, or of another ``dist/``, into ``folder``, and returns where they are now.
 
-    ``papers`` are more of them, text by name; ``sums`` is the file of their checksums; ``lock`` is held meanwhile.
+    ``attestations`` are written beside them, text by name; ``sums`` is the file of their checksums; ``lock`` is held
+    meanwhile.
     """
-    with complaints_about(folder), lock:
+    with translate_os_errors(folder), lock:
         folder.mkdir(parents=True, exist_ok=True)
         files = {path.name: path.read_bytes() for path in result.iterdir() if path.name not in ("step.json", SUMS)}
-        files |= {name: text.encode() for name, text in papers.items()}
+        files |= {name: text.encode() for name, text in attestations.items()}
         for stale in filter(Path.exists, (_part(folder / name) for name in (*files, sums))):
             stale.unlink()  # of a process that was killed
         for name, content in files.items():

@@ -39,7 +39,7 @@ def make_manifest(
     patches: Mapping[str, Mapping[str, str]],
     written: Written,
     origins: Mapping[str, tuple[str, ...]],
-    elves: tuple[Elf, ...],
+    elf_files: tuple[Elf, ...],
     compressor: str,
     packages: Sequence[Mapping[str, Any]] = (),
 ) -> str:
@@ -81,7 +81,7 @@ def make_manifest(
         "packages": packages,
         "modules": asdict(read_modules()),
         "omitted": [asdict(omission) for omission in read_omissions()],
-        "audit": {"elf": [asdict(elf) for elf in elves]},
+        "audit": {"elf": [asdict(elf) for elf in elf_files]},
         "entries": [
             {**asdict(record), "mode": f"{record.mode:04o}", "origin": origins[record.path]}
             for record in written.records

@@ -15,7 +15,7 @@ from builder.artifacts.deterministic_zip import write_zip
 from builder.artifacts.manifest import make_manifest
 from builder.artifacts.tree import PACKAGE, LayerTree, gather, lay_runtime, with_packages
 from builder.errors import LayerTooLarge
-from builder.executors import Room
+from builder.executors import Sandbox
 from builder.interpreters.cpython import bundle, bytecode
 from builder.interpreters.cpython.assemble import PREFIX, run_build_python
 from builder.interpreters.cpython.packages.install import TREE, Packages
@@ -31,16 +31,16 @@ def compressor_version() -> str:
     return version("deflate")
 
 
-def pack(task: Pack, room: Room, work: Path, inputs: Mapping[str, Path], cache: Path) -> None:
+def pack(task: Pack, sandbox: Sandbox, work: Path, inputs: Mapping[str, Path], cache: Path) -> None:
     """Makes ``out/<name>.zip`` and ``out/<name>.manifest.json``; nothing that fails the audit is written."""
     target, name = task.target, task.name
     lay_runtime(work / "runtime")
     place = f"{PREFIX}/runtime"
     bundling, compiling = (bundle.__file__, place, "layer_runtime.main"), (bytecode.__file__, place, "keep")
     environment = bytecode.WITHOUT_COLUMNS  # the loop's frames are in no traceback
-    run_build_python(room, inputs["build_python"], target.series, "runtime", environment, bundling, compiling)
+    run_build_python(sandbox, inputs["build_python"], target.series, "runtime", environment, bundling, compiling)
     tree = gather(inputs["prefix"], work / "runtime", task.linked)
-    elves = audit(tree.entries, target, traces_of_this_machine(cache))
+    elf_files = audit(tree.entries, target, host_identifiers(cache))
     packages = Packages.read(inputs["packages"]) if "packages" in inputs else Packages((), {})
     if packages.sources:
         tree = with_packages(tree, inputs["packages"] / TREE, packages.owners)
@@ -55,7 +55,7 @@ def pack(task: Pack, room: Room, work: Path, inputs: Mapping[str, Path], cache: 
         patches=task.patches,
         written=written,
         origins=tree.origins,
-        elves=(*elves, *packages.elves),
+        elf_files=(*elf_files, *packages.elf_files),
         compressor=compressor_version(),
         packages=packages.sources,
     )
@@ -78,7 +78,7 @@ def check_unzipped(tree: LayerTree) -> None:
         )
 
 
-def traces_of_this_machine(cache: Path) -> tuple[str, ...]:
+def host_identifiers(cache: Path) -> tuple[str, ...]:
     """What would give away where a layer was built: folders, and user and host in the forms that tools write.
 
     A bare name is a trace only if nobody would write it by chance: `root`, `barry` and `debian` stand in the standard

@@ -25,7 +25,7 @@ BUILD_TYPE = f"{REPOSITORY}#docs/trust.md"
 """The page that says what the parameters are."""
 
 
-def vouch(result: Path, date: datetime) -> dict[str, str]:
+def attest(result: Path, date: datetime) -> dict[str, str]:
     """Name → text of what goes with a finished layer and its manifest: the SBOM and the provenance."""
     from builder.artifacts.sbom import make_sbom  # noqa: PLC0415 (its imports take longer than all others of a --plan together)
 

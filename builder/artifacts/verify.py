@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from builder import CACHE_VARIABLE, ROOT
 from builder.artifacts.deterministic_zip import LINK
 from builder.artifacts.provenance import lock
-from builder.errors import NotAsClaimed, NotReproducible, StepFailed
+from builder.errors import ManifestMismatch, NotReproducible, StepFailed
 from builder.fetch import SOURCES_VARIABLE
 
 MOST_SHOWN = 20
@@ -29,7 +29,7 @@ class Report(Protocol):
 
 
 @dataclass(frozen=True)
-class EntryClaim:
+class ExpectedEntry:
     """What a manifest says of an entry."""
 
     mode: int
@@ -39,7 +39,7 @@ class EntryClaim:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Expected:
     """What a manifest says of a zip."""
 
     manifest: Path
@@ -50,7 +50,7 @@ class Claim:
     sha256: str
     size: int
     """Bytes."""
-    entries: Mapping[str, EntryClaim]
+    entries: Mapping[str, ExpectedEntry]
     """By path, in the zip's order."""
     runtime: str
     """The oldest that it is for."""
@@ -58,80 +58,82 @@ class Claim:
     """Lines of a requirements file."""
 
 
-def verify(path: Path, manifest: Path | None, folder: Path, report: Report) -> Claim:
+def verify(path: Path, manifest: Path | None, folder: Path, report: Report) -> Expected:
     """Checks a zip against a manifest, by default the one in ``folder`` that speaks of it; returns what that says.
 
     Raises:
-        NotAsClaimed: something differs, and what; or no manifest speaks of the zip.
+        ManifestMismatch: something differs, and what; or no manifest speaks of the zip.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise NotAsClaimed(f"{path} cannot be read.", f"{error.strerror}.", "Pass the path of a zip.") from error
+        raise ManifestMismatch(f"{path} cannot be read.", f"{error.strerror}.", "Pass the path of a zip.") from error
     sha256 = hashlib.sha256(content).hexdigest()
-    claim = read_claim(manifest) if manifest else _find_claim(path, sha256, folder)
-    if problems := differences(content, claim):
-        raise NotAsClaimed(
-            f"{path} is not what {claim.manifest} describes.",
+    expected = read_expected(manifest) if manifest else _find_expected(path, sha256, folder)
+    if problems := differences(content, expected):
+        raise ManifestMismatch(
+            f"{path} is not what {expected.manifest} describes.",
             _listed(problems),
             "Do not use it. Build it yourself: nox -s build_layer",
         )
-    report.note(f"{path.name}: {len(claim.entries)} entries, sha256 {sha256}: as {claim.manifest} says")
-    return claim
+    report.note(f"{path.name}: {len(expected.entries)} entries, sha256 {sha256}: as {expected.manifest} says")
+    return expected
 
 
-def rebuild(path: Path, claim: Claim, downloads: Path, report: Report) -> None:
-    """Builds what a zip claims to be from nothing and compares; ``downloads`` is where archives may be at hand.
+def rebuild(path: Path, expected: Expected, downloads: Path, report: Report) -> None:
+    """Builds what a zip expectations to be from nothing and compares; ``downloads`` is where archives may be at hand.
 
     Raises:
         StepFailed: the build did.
         NotReproducible: it gives another zip, and what differs.
     """
-    series = claim.python.rpartition(".")[0]
-    stdlib = "full" if "-full" in claim.name else "lean"
-    report.note(f"building {claim.name} from nothing")
+    series = expected.python.rpartition(".")[0]
+    stdlib = "full" if "-full" in expected.name else "lean"
+    report.note(f"building {expected.name} from nothing")
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         cache, output = Path(scratch, "cache"), Path(scratch, "dist")
         cache.mkdir()
-        options = [f"--python={series}", f"--arch={claim.architecture}", f"--stdlib={stdlib}", f"--output={output}"]
-        if claim.packages:
+        options = [f"--python={series}", f"--arch={expected.architecture}", f"--stdlib={stdlib}", f"--output={output}"]
+        if expected.packages:
             packages = Path(scratch, "packages.txt")
-            packages.write_text("\n".join(claim.packages), encoding="utf-8")
-            options += [f"--packages={packages}", f"--runtime={claim.runtime}"]
+            packages.write_text("\n".join(expected.packages), encoding="utf-8")
+            options += [f"--packages={packages}", f"--runtime={expected.runtime}"]
         sources = [str(downloads), *filter(None, [os.environ.get(SOURCES_VARIABLE)])]
         variables = {**os.environ, CACHE_VARIABLE: str(cache), SOURCES_VARIABLE: os.pathsep.join(sources)}
         command = (sys.executable, "-m", "builder", "build-layer", *options)
         if subprocess.run(command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, check=False).returncode:
             raise StepFailed("The rebuild failed.", "Its own error stands above.", "Mend that first.")
-        ours = _find_claim(Path(claim.file), "", output)
+        ours = _find_expected(Path(expected.file), "", output)
     if problems := differences(path.read_bytes(), ours):
         raise NotReproducible(
-            f"The sources of this checkout give another {claim.file}.",
+            f"The sources of this checkout give another {expected.file}.",
             _listed(problems),
             "Check out the commit that it was built from. Whether builds agree here: nox -s reproduce",
         )
     report.note(f"{path.name}: the rebuild gives the same bytes")
 
 
-def differences(content: bytes, claim: Claim) -> list[str]:
+def differences(content: bytes, expected: Expected) -> list[str]:
     """In what a zip is not as claimed: each entry that differs, else what lies between the entries."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
-            problems = [problem for info in archive.infolist() for problem in _entry_differences(archive, info, claim)]
+            problems = [
+                problem for info in archive.infolist() for problem in _entry_differences(archive, info, expected)
+            ]
     except Exception as error:  # noqa: BLE001 (whatever zipfile stumbles over, this zip is none of ours)
         return [f"it is damaged: {type(error).__name__}: {error}"]
     problems += [f"{name} comes twice" for name, count in Counter(names).items() if count > 1]
-    problems += [f"{name} is missing" for name in claim.entries if name not in names]
-    if not problems and names != list(claim.entries):
+    problems += [f"{name} is missing" for name in expected.entries if name not in names]
+    if not problems and names != list(expected.entries):
         problems.append("the entries stand in another order")
-    if not problems and (sha256 := hashlib.sha256(content).hexdigest()) != claim.sha256:
-        problems.append(f"all entries are right, but the sha256 is {sha256} and not {claim.sha256}")
+    if not problems and (sha256 := hashlib.sha256(content).hexdigest()) != expected.sha256:
+        problems.append(f"all entries are right, but the sha256 is {sha256} and not {expected.sha256}")
     return problems
 
 
-def _entry_differences(archive: zipfile.ZipFile, info: zipfile.ZipInfo, claim: Claim) -> Iterator[str]:
-    name, entry, mode = info.filename, claim.entries.get(info.filename), info.external_attr >> 16
+def _entry_differences(archive: zipfile.ZipFile, info: zipfile.ZipInfo, expected: Expected) -> Iterator[str]:
+    name, entry, mode = info.filename, expected.entries.get(info.filename), info.external_attr >> 16
     if entry is None:
         yield f"{name} does not belong there"
         return
@@ -143,13 +145,13 @@ def _entry_differences(archive: zipfile.ZipFile, info: zipfile.ZipInfo, claim: C
         yield f"{name} has other bytes"
 
 
-def read_claim(file: Path) -> Claim:
-    """What a manifest says; `NotAsClaimed` if the file is none."""
+def read_expected(file: Path) -> Expected:
+    """What a manifest says; `ManifestMismatch` if the file is none."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-        entries = {entry["path"]: _entry_claim(entry) for entry in data["entries"]}
+        entries = {entry["path"]: _expected_entry(entry) for entry in data["entries"]}
         target, described = data["target"], data["zip"]
-        return Claim(
+        return Expected(
             file,
             data["name"],
             target["python"],
@@ -164,20 +166,23 @@ def read_claim(file: Path) -> Claim:
     except (OSError, ValueError, LookupError, TypeError) as error:
         why = f"It has no {error}." if isinstance(error, KeyError) else f"{type(error).__name__}: {error}."
         do = "Take the manifest that came with the zip, or that of its release."
-        raise NotAsClaimed(f"{file} is no manifest.", why, do) from error
+        raise ManifestMismatch(f"{file} is no manifest.", why, do) from error
 
 
-def _entry_claim(entry: Mapping[str, Any]) -> EntryClaim:
+def _expected_entry(entry: Mapping[str, Any]) -> ExpectedEntry:
     mode = int(entry["mode"], 8)
-    return EntryClaim((stat.S_IFLNK if mode == LINK else stat.S_IFREG) | mode, entry["size"], entry["sha256"])
+    return ExpectedEntry((stat.S_IFLNK if mode == LINK else stat.S_IFREG) | mode, entry["size"], entry["sha256"])
 
 
-def _find_claim(path: Path, sha256: str, folder: Path) -> Claim:
+def _find_expected(path: Path, sha256: str, folder: Path) -> Expected:
     """That of the manifest in a folder which has the zip's sha256, else of the one which has its name."""
-    claims = [read_claim(file) for file in sorted(folder.glob("*.manifest.json"))]
-    for claim in (*(c for c in claims if c.sha256 == sha256), *(c for c in claims if c.file == path.name)):
-        return claim
-    raise NotAsClaimed(
+    expectations = [read_expected(file) for file in sorted(folder.glob("*.manifest.json"))]
+    for expected in (
+        *(c for c in expectations if c.sha256 == sha256),
+        *(c for c in expectations if c.file == path.name),
+    ):
+        return expected
+    raise ManifestMismatch(
         f"No manifest speaks of {path}.",
         f"None in {folder} has its sha256, {sha256}, or its name.",
         "Pass --manifest FILE, or check out the release that the zip is from.",

@@ -9,7 +9,7 @@ _START = 20
 """Bytes of an ELF file up to the end of e_machine: System V gABI, chapter 4."""
 
 
-def foreign_programs(path: Path, architecture: str) -> list[str]:
+def wrong_arch_programs(path: Path, architecture: str) -> list[str]:
     """The entries of a zip that are programs for another processor than that of one of Lambda's architectures."""
     machine = next(cpu.elf for cpu in CPUS if cpu.lambda_name == architecture).to_bytes(2, "little")
     with zipfile.ZipFile(path) as archive:

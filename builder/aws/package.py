@@ -7,7 +7,7 @@ from pathlib import Path
 from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry, write_zip
 from builder.aws.errors import BadSource
 from builder.aws.upload import Package
-from builder.disk import complaints_about
+from builder.disk import translate_os_errors
 
 LEFT_OUT = ("__pycache__", ".git")
 """What differs from run to run without being code."""
@@ -24,7 +24,7 @@ def make_package(source: Path, path: Path, bucket: str) -> Package:
     entries = tuple(_walk(source.resolve()))
     if not entries:
         raise _bad(source, "There is no file in it.")
-    with complaints_about(path.parent):
+    with translate_os_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         written = write_zip(entries, path)
     return Package(path, written.sha256, bucket)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from builder.artifacts.wrong_arch import foreign_programs
+from builder.artifacts.wrong_arch import wrong_arch_programs
 from builder.aws.errors import NoLayer, OverTheLimit
-from builder.errors import NotAsClaimed
+from builder.errors import ManifestMismatch
 
 AGAIN = "Build it again: nox -s build_layer"
 LONGEST_LICENCE = 512
@@ -45,7 +45,7 @@ def read_product(path: Path) -> Product:
 
     Raises:
         NoLayer: there is no such zip.
-        NotAsClaimed: the zip has no manifest, has changed since it was written, or is for another architecture.
+        ManifestMismatch: the zip has no manifest, has changed since it was written, or is for another architecture.
         OverTheLimit: Lambda would not unzip it.
     """
     if not path.is_file():
@@ -56,15 +56,15 @@ def read_product(path: Path) -> Product:
         described, unzipped = manifest["zip"]["sha256"], int(manifest["zip"]["unzipped_size"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         why = f"There is no manifest beside it that can be read: {type(error).__name__}: {error}."
-        raise NotAsClaimed(f"Nothing says what {path} is.", why, AGAIN) from error
+        raise ManifestMismatch(f"Nothing says what {path} is.", why, AGAIN) from error
     if product.sha256 != described:
-        raise NotAsClaimed(
+        raise ManifestMismatch(
             f"{path} is not the zip that its manifest describes.",
             f"Its sha256 is {product.sha256}, the manifest says {described}.",
             AGAIN,
         )
-    if foreign := foreign_programs(path, product.architecture):
-        raise NotAsClaimed(
+    if foreign := wrong_arch_programs(path, product.architecture):
+        raise ManifestMismatch(
             f"{path} is not for {product.architecture}, as its manifest says.",
             f"For another processor: {', '.join(foreign)}.",
             AGAIN,

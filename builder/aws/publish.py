@@ -14,7 +14,7 @@ from builder.aws.errors import NotEverywhere
 from builder.aws.product import Product
 from builder.aws.record import Record
 from builder.aws.upload import Package, upload
-from builder.errors import BuildError, NotAsClaimed
+from builder.errors import BuildError, ManifestMismatch
 
 if TYPE_CHECKING:
     from types_boto3_lambda.type_defs import PublishLayerVersionRequestTypeDef
@@ -145,7 +145,7 @@ def _send(order: Order, clients: Clients) -> str:
     with explained("publishing", clients.region):
         made = clients.functions.publish_layer_version(**order.request(clients.region, content))
     if made["Content"]["CodeSha256"] != order.product.code_sha256:
-        raise NotAsClaimed(
+        raise ManifestMismatch(
             f"{clients.region}: {made['LayerVersionArn']} is not the zip.",
             f"Lambda says its sha256 is {made['Content']['CodeSha256']}, it should be {order.product.code_sha256}.",
             "Delete that version and run this again; do not change the zip meanwhile.",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from builder.aws.product import Product
-from builder.errors import NotAsClaimed, NotWritable
+from builder.errors import ManifestMismatch, NotWritable
 
 SCHEMA = 1
 
@@ -33,7 +33,7 @@ class Record:
             return dict(json.loads(self.path.read_text(encoding="utf-8"))["layers"])
         except (ValueError, KeyError, TypeError) as error:
             do = "Delete it: publishing again finds every layer by its sha256, and records it."
-            raise NotAsClaimed(f"{self.path} is no record of layers.", f"{error!r}", do) from error
+            raise ManifestMismatch(f"{self.path} is no record of layers.", f"{error!r}", do) from error
 
     def check(self) -> None:
         """Raises what noting would raise: best before there is something that must be noted."""

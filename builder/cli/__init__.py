@@ -14,15 +14,15 @@ from typing import get_args
 from builder import ROOT
 from builder.arguments import count, variable
 from builder.artifacts.download import download
-from builder.artifacts.export import SUMS, deliver
+from builder.artifacts.export import SUMS, export
 from builder.artifacts.pack import compressor_version
-from builder.artifacts.provenance import vouch
+from builder.artifacts.provenance import attest
 from builder.artifacts.verify import rebuild, verify
 from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.emulator.call import Call, Where, changes, check, invoke, summary
 from builder.errors import FunctionFailed, NoFunction
-from builder.executors.choice import Choice, open_workshop
+from builder.executors.choice import Choice, open_executor
 from builder.executors.host import Host
 from builder.executors.images import DEFAULT_IMAGE
 from builder.interpreters.cpython.packages.install import installer_version
@@ -31,7 +31,7 @@ from builder.pins import load_pins
 from builder.plan import Bake, Step, epoch, make_plan, read_materials, release_date
 from builder.platform import CPUS, RUNTIMES, Target, default_arch, make_target, this_machine
 from builder.reproduce import VARIATIONS, reproduce
-from builder.run import Site, carry_out
+from builder.run import BuildContext, run_plan
 from builder.store import Store
 from builder.update import update_pins
 
@@ -63,12 +63,12 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
         return
     host = Host(cache, store.result(plans[0][0]), epoch(pins, targets[0]), options.jobs)
     choice = "host" if all(store.has(steps[-1]) for steps in plans) else _choice(options, "host")
-    with open_workshop(choice, options.image or DEFAULT_IMAGE, host, terminal) as workshop:
-        results = [carry_out(steps, Site(cache, store, workshop, terminal)) for steps in plans]
+    with open_executor(choice, options.image or DEFAULT_IMAGE, host, terminal) as executor:
+        results = [run_plan(steps, BuildContext(cache, store, executor, terminal)) for steps in plans]
     for result in results:
-        papers = vouch(result, release_date(pins, targets[0]))
+        attestations = attest(result, release_date(pins, targets[0]))
         sums = SUMS if released else f"{next(result.glob('*.zip')).stem}.sha256"
-        for path in deliver(result, options.output, store.lock("deliver"), papers, sums):
+        for path in export(result, options.output, store.lock("export"), attestations, sums):
             print(path)
 
 
@@ -87,10 +87,10 @@ def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
 
 def release(options: argparse.Namespace, terminal: Terminal) -> None:
     """Every architecture, built twice from nothing, into dist/ if the two agree."""
-    lock = Store(cache_folder()).lock("deliver")
+    lock = Store(cache_folder()).lock("export")
     image = options.image or DEFAULT_IMAGE
     for arch in (cpu.lambda_name for cpu in CPUS):
-        keep = partial(deliver, folder=options.output, lock=lock)
+        keep = partial(export, folder=options.output, lock=lock)
         chosen = (tuple(options.without), _choice(options, "auto"), image, cache_folder(), terminal)
         reproduce(*chosen, (f"--arch={arch}",), keep)
     print(f"To be committed: {options.output}")
@@ -98,14 +98,14 @@ def release(options: argparse.Namespace, terminal: Terminal) -> None:
 
 def _choice(options: argparse.Namespace, default: Choice) -> Choice:
     """Who names an image wants a container."""
-    return options.workshop or ("container" if options.image else default)
+    return options.executor or ("container" if options.image else default)
 
 
 def verify_zip(options: argparse.Namespace, terminal: Terminal) -> None:
     """Is a zip what a manifest says, and what its sources give?"""
-    claim = verify(options.zip, options.manifest, ROOT / "dist", terminal)
+    expected = verify(options.zip, options.manifest, ROOT / "dist", terminal)
     if options.rebuild:
-        rebuild(options.zip, claim, cache_folder() / "downloads", terminal)
+        rebuild(options.zip, expected, cache_folder() / "downloads", terminal)
     print(f"{options.zip}: OK")
 
 
@@ -219,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     newer.add_argument("--dry-run", action="store_true", help="show it; write nothing")
     newer.set_defaults(command=raise_pins)
 
-    get = commands.add_parser("download", help="bring released zips into dist/, if its manifests vouch for them")
+    get = commands.add_parser("download", help="bring released zips into dist/, if its manifests attest for them")
     get.add_argument("--from", dest="origin", required=True, metavar="URL|DIR", help="what has them, by their names")
     get.add_argument("--name", action="append", default=[], help="cpython-3.13.15-x86_64 (default: all of dist/)")
     get.add_argument("--output", type=Path, default=ROOT / "dist", help="folder of the manifests (default: dist/)")
@@ -254,7 +254,8 @@ def _add_variations(parser: argparse.ArgumentParser) -> None:
 
 def _add_workshop(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
-        "--workshop",
+        "--in",
+        dest="executor",
         choices=get_args(Choice),
         help=f"where commands run; auto: in a container if one can be had (default: {default})",
     )

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from builder.errors import BuildError, MissingTool
-from builder.executors.containers import Box, Confines, furnished
+from builder.executors.containers import Container, ResourceLimits, temporary_image
 from builder.executors.engine import Engine
-from builder.executors.tar_archive import Parcel
+from builder.executors.tar_archive import TarArchive
 
 Place = Callable[[tuple[str, ...], Mapping[str, str], Callable[[bytes], object]], int]
 """Runs a command with an environment, hands on what it writes as it comes, and returns its exit code."""
@@ -67,12 +67,12 @@ def run_here(command: Sequence[str], environment: Mapping[str, str], output: Cal
 @contextmanager
 def in_container(engine: Engine, image: str, scratch: Path, task: Path, memory: int) -> Iterator[Place]:
     """In a container that is like Lambda: unprivileged, read-only but for /tmp, ``memory`` bytes, no network."""
-    with Parcel((0, 0)) as parcel:
-        parcel.add(scratch / "opt", "opt")
-        parcel.add(scratch / "var" / "invoke", "var/invoke")
-        parcel.add(task, "var/task")
+    with TarArchive((0, 0)) as tar:
+        tar.add(scratch / "opt", "opt")
+        tar.add(scratch / "var" / "invoke", "var/invoke")
+        tar.add(task, "var/task")
         with (
-            furnished(engine, image, parcel) as prepared,
-            Box(engine, prepared, Confines(memory + OVERHEAD, scratch=SCRATCH)) as box,
+            temporary_image(engine, image, tar) as prepared,
+            Container(engine, prepared, ResourceLimits(memory + OVERHEAD, scratch=SCRATCH)) as container,
         ):
-            yield box.run
+            yield container.run

@@ -1,4 +1,4 @@
-"""Where commands run. A workshop gives each step a room; every process of a build starts in one."""
+"""Where commands run. A executor gives each step a sandbox; every process of a build starts in one."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,48 +18,48 @@ FIXED_ENVIRONMENT = {
 """What every command sees, besides paths, the number of jobs and the recipe's own variables."""
 
 
-class Room(Protocol):
-    """A step's own folder in a workshop, laid out as `builder.recipes` says.
+class Sandbox(Protocol):
+    """A step's own folder in a executor, laid out as `builder.recipes` says.
 
     It belongs to a work folder of this machine. On the host the two are one; elsewhere, `send` and `bring` carry
     between them.
     """
 
     def put(self, source: Path, place: str) -> None:
-        """Makes a file or folder of this machine readable at ``place``; the room never changes the original."""
+        """Makes a file or folder of this machine readable at ``place``; the sandbox never changes the original."""
 
     def write(self, place: str, text: str, *, executable: bool = False) -> None:
         """Writes a text file at ``place``."""
 
     def send(self, place: str) -> None:
-        """Hands what stands at ``place`` of the work folder to the room, whose commands may change it."""
+        """Hands what stands at ``place`` of the work folder to the sandbox, whose commands may change it."""
 
     def run(self, command: Command, environment: Mapping[str, str], *, cwd: str = "src") -> None:
         """Runs a command to its end; `StepFailed` with the end of its output if it fails."""
 
     def bring(self, place: str) -> None:
-        """Lets what the room has at ``place`` stand there in the work folder, instead of what stood there."""
+        """Lets what the sandbox has at ``place`` stand there in the work folder, instead of what stood there."""
 
 
-class Workshop(Protocol):
-    """A place that has rooms."""
+class Executor(Protocol):
+    """A place that has sandboxes."""
 
     def prepare(self) -> None:
         """Checks that work can begin; `MissingTool` says everything that is missing."""
 
-    def room(self, work: Path, log: Path) -> Room:
-        """A room for a fresh work folder; what commands print goes to ``log``."""
+    def sandbox(self, work: Path, log: Path) -> Sandbox:
+        """A sandbox for a fresh work folder; what commands print goes to ``log``."""
 
 
-def room_environment(root: str, zig: str, compiler_cache: str, epoch: int, jobs: int) -> dict[str, str]:
-    """What every command in the room at ``root`` sees; ``epoch`` is the value of SOURCE_DATE_EPOCH in seconds."""
+def sandbox_environment(root: str, zig: str, compiler_cache: str, epoch: int, jobs: int) -> dict[str, str]:
+    """What every command in the sandbox at ``root`` sees; ``epoch`` is the value of SOURCE_DATE_EPOCH in seconds."""
     own = {"ZIG_LOCAL_CACHE_DIR": "zig", "PATH": "bin", "TMPDIR": "tmp"}
     return {
         **FIXED_ENVIRONMENT,
         EPOCH_VARIABLE: str(epoch),
         "MAKEFLAGS": f"-j{jobs}",
         "ZIG": zig,
-        # The C start-up files and link stubs that zig makes once; what it compiles for us stays in the room.
+        # The C start-up files and link stubs that zig makes once; what it compiles for us stays in the sandbox.
         "ZIG_GLOBAL_CACHE_DIR": compiler_cache,
         "HOME": root,
         **{name: f"{root}/{folder}" for name, folder in own.items()},

@@ -1,4 +1,4 @@
-"""The workshop in a container: one for a build, of any image that has what a build calls.
+"""The executor in a container: one for a build, of any image that has what a build calls.
 
 The work folders stay on this machine, where sources are unpacked and results are kept; what commands work with is sent
 into the container, and what they made is brought back. Nothing else of either gets to the other.
@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from builder.executors import room_environment
-from builder.executors.containers import USER, Box, Confines
+from builder.executors import sandbox_environment
+from builder.executors.containers import USER, Container, ResourceLimits
 from builder.executors.engine import Engine, engine_full
 from builder.executors.host import Host
 from builder.executors.log import StepLog
-from builder.executors.tar_archive import Parcel
+from builder.executors.tar_archive import TarArchive
 from builder.executors.tools import PERL_MODULES, TOOLS, missing_tools
 from builder.recipes import Command
 
-_COMPILER, _CACHE, _ROOM = "work/compiler", "work/zig-cache", "work/room"
+_COMPILER, _CACHE, _SANDBOX = "work/compiler", "work/zig-cache", "work/room"
 """Where things are below the container's root."""
 _GIB = 1 << 30
 
@@ -43,19 +43,19 @@ _KILLED = 128 + 9
 
 
 @contextmanager
-def container(engine: Engine, image: str, host: Host) -> Iterator["Container"]:
+def container_executor(engine: Engine, image: str, host: Host) -> Iterator["ContainerExecutor"]:
     """A container that does what ``host`` would do, with its compiler, epoch and jobs."""
     engine.sweep()
-    confines = Confines(memory=(2 + host.jobs) * _GIB, cpus=host.jobs)
-    with Box(engine, image, confines) as box:
-        yield Container(box, image, host)
+    limits = ResourceLimits(memory=(2 + host.jobs) * _GIB, cpus=host.jobs)
+    with Container(engine, image, limits) as container:
+        yield ContainerExecutor(container, image, host)
 
 
 @dataclass(frozen=True)
-class Container:
-    """A workshop of one container; its rooms are one after the other in the same place."""
+class ContainerExecutor:
+    """A executor of one container; its sandboxes are one after the other in the same place."""
 
-    box: Box
+    container: Container
     image: str
     host: Host
 
@@ -66,26 +66,26 @@ class Container:
         if missing or modules:
             raise missing_tools(f"The image {self.image}", missing, modules)
 
-    def room(self, work: Path, log: Path) -> "ContainerRoom":
+    def sandbox(self, work: Path, log: Path) -> "ContainerSandbox":
         for folder in ("out", "tmp"):
             (work / folder).mkdir()
         self._clear()
         zig = f"/{_COMPILER}/ziglang/zig"
-        environment = room_environment(f"/{_ROOM}", zig, f"/{_CACHE}", self.host.epoch, self.host.jobs)
-        room = ContainerRoom(self.box, work, StepLog(log), environment)
+        environment = sandbox_environment(f"/{_SANDBOX}", zig, f"/{_CACHE}", self.host.epoch, self.host.jobs)
+        sandbox = ContainerSandbox(self.container, work, StepLog(log), environment)
         for folder in ("", "bin", "deps", "out", "tmp"):
-            room.outgoing.folder(f"{_ROOM}/{folder}")
+            sandbox.outgoing.folder(f"{_SANDBOX}/{folder}")
         for tool, path in self._tools.items():
-            room.outgoing.link(f"{_ROOM}/bin/{tool}", path)
-        return room
+            sandbox.outgoing.link(f"{_SANDBOX}/bin/{tool}", path)
+        return sandbox
 
     def _clear(self) -> None:
-        """Takes away the room before, and sees to it that the compiler is there."""
-        if self._ask(f"rm -rf /{_ROOM}; [ -e /{_COMPILER} ] || echo none") and self.host.compiler.is_dir():
-            with Parcel(USER, self.host.cache) as parcel:
-                parcel.folder("work")
-                parcel.add(self.host.compiler, _COMPILER, _OTHER_SYSTEMS)
-                self.box.put(parcel)
+        """Takes away the sandbox before, and sees to it that the compiler is there."""
+        if self._ask(f"rm -rf /{_SANDBOX}; [ -e /{_COMPILER} ] || echo none") and self.host.compiler.is_dir():
+            with TarArchive(USER, self.host.cache) as tar:
+                tar.folder("work")
+                tar.add(self.host.compiler, _COMPILER, _OTHER_SYSTEMS)
+                self.container.put(tar)
 
     @cached_property
     def _tools(self) -> dict[str, str]:
@@ -95,53 +95,53 @@ class Container:
     def _ask(self, script: str, *arguments: str) -> list[str]:
         """The lines that a shell's script prints."""
         said: list[bytes] = []
-        self.box.run(("/bin/sh", "-c", script, "sh", *arguments), {}, said.append)
+        self.container.run(("/bin/sh", "-c", script, "sh", *arguments), {}, said.append)
         return b"".join(said).decode().splitlines()
 
 
 @dataclass
-class ContainerRoom:
-    """A folder in the container; see `builder.executors.Room`. What goes in gathers until a command needs it."""
+class ContainerSandbox:
+    """A folder in the container; see `builder.executors.Sandbox`. What goes in gathers until a command needs it."""
 
-    box: Box
+    container: Container
     work: Path
     log: StepLog
     environment: Mapping[str, str]
-    _gathered: Parcel | None = field(default=None, init=False)
+    _gathered: TarArchive | None = field(default=None, init=False)
 
     @property
-    def outgoing(self) -> Parcel:
+    def outgoing(self) -> TarArchive:
         if self._gathered is None:
-            self._gathered = Parcel(USER, self.work)
+            self._gathered = TarArchive(USER, self.work)
         return self._gathered
 
     def put(self, source: Path, place: str) -> None:
-        self.outgoing.add(source, f"{_ROOM}/{place}")
+        self.outgoing.add(source, f"{_SANDBOX}/{place}")
 
     def write(self, place: str, text: str, *, executable: bool = False) -> None:
-        self.outgoing.text(f"{_ROOM}/{place}", text, executable=executable)
+        self.outgoing.text(f"{_SANDBOX}/{place}", text, executable=executable)
 
     def send(self, place: str) -> None:
         self.put(self.work / place, place)
 
     def bring(self, place: str) -> None:
         shutil.rmtree(self.work / place)
-        self.box.take(f"/{_ROOM}/{place}", (self.work / place).parent)
+        self.container.take(f"/{_SANDBOX}/{place}", (self.work / place).parent)
 
     def run(self, command: Command, environment: Mapping[str, str], *, cwd: str = "src") -> None:
-        self._deliver()
+        self._send()
         variables = (f"{name}={value}" for name, value in {**self.environment, **environment}.items())
         alone = ("/usr/bin/env", "-i", *variables, *command)  # without what image and engine set
         with self.log.entry(command, environment) as log:
-            code = self.box.run(alone, {}, log.write, cwd=f"/{_ROOM}/{cwd}")
+            code = self.container.run(alone, {}, log.write, cwd=f"/{_SANDBOX}/{cwd}")
         if code and self.log.tells_of_a_full_disk():
             raise engine_full(f"`{' '.join(command)[:200]}` found its disk full")
         if code:
-            killed = f" (memory may have run out: the container has {self.box.confines.memory // _GIB} GiB)"
+            killed = f" (memory may have run out: the container has {self.container.limits.memory // _GIB} GiB)"
             raise self.log.failure(command, f"exit code {code}{killed if code == _KILLED else ''}")
 
-    def _deliver(self) -> None:
+    def _send(self) -> None:
         if self._gathered:
-            with self._gathered as parcel:
+            with self._gathered as tar:
                 self._gathered = None
-                self.box.put(parcel)
+                self.container.put(tar)

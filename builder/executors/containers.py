@@ -17,8 +17,8 @@ from docker.errors import DockerException
 from docker.utils.socket import frames_iter
 
 from builder.errors import ContainerFailed, NoImage
-from builder.executors.engine import OWNER_LABEL, Engine, complaints, this_process
-from builder.executors.tar_archive import Parcel, open_parcel
+from builder.executors.engine import OWNER_LABEL, Engine, this_process, translate_engine_errors
+from builder.executors.tar_archive import TarArchive, extract_tar
 
 USER = (993, 990)
 """Under these numbers Lambda runs functions, and we run everything."""
@@ -27,7 +27,7 @@ _READY = b"ready"
 
 
 @dataclass(frozen=True)
-class Confines:
+class ResourceLimits:
     """What a container may use."""
 
     memory: int
@@ -40,20 +40,20 @@ class Confines:
     """Bytes of a /tmp in memory; all else is read-only then, as on Lambda."""
 
 
-class Box:
+class Container:
     """A running container; it ends with the ``with`` block, and with this process, whatever ends it.
 
     Its first process reads from us, and leaves when we are gone; the engine then removes the container. What runs in
     it is unprivileged (`USER`), without a network beyond its own loopback.
     """
 
-    def __init__(self, engine: Engine, image: str, confines: Confines) -> None:
+    def __init__(self, engine: Engine, image: str, limits: ResourceLimits) -> None:
         self._api, self._engine = engine.api, engine
-        self._image, self.confines = image, confines
+        self._image, self.limits = image, limits
 
     def __enter__(self) -> Self:
-        with complaints(f"make a container of {self._image}", NoImage):
-            self.id = _create(self._api, self._image, self.confines)
+        with translate_engine_errors(f"make a container of {self._image}", NoImage):
+            self.id = _create(self._api, self._image, self.limits)
         try:
             self._lifeline = self._start()
         except BaseException:
@@ -65,16 +65,16 @@ class Box:
         self._lifeline.close()
         self._engine.remove_container(self.id)
 
-    def put(self, parcel: Parcel) -> None:
-        """Lays out a parcel's files below the root."""
-        with self._complaints("take files into a container"):
-            self._api.put_archive(self.id, "/", parcel.sealed())
+    def put(self, tar: TarArchive) -> None:
+        """Lays out a tar's files below the root."""
+        with self._translated("take files into a container"):
+            self._api.put_archive(self.id, "/", tar.finish())
 
     def take(self, place: str, folder: Path) -> None:
         """Brings the file or folder ``place`` out into a folder, under its own name."""
-        with self._complaints(f"give {place} out of a container"):
+        with self._translated(f"give {place} out of a container"):
             pieces, _ = self._api.get_archive(self.id, place)
-            open_parcel(pieces, folder)
+            extract_tar(pieces, folder)
 
     def run(
         self,
@@ -87,12 +87,12 @@ class Box:
         """Runs a command to its end and returns its exit code (137: signal 9); ``output`` is called while it runs.
 
         It sees ``environment`` on top of what image and engine set. If the wait is interrupted, the command goes on
-        for as long as the box does.
+        for as long as the container does.
 
         Raises:
             ContainerFailed: the container is gone.
         """
-        with self._complaints(f"run `{command[0]}` in a container"):
+        with self._translated(f"run `{command[0]}` in a container"):
             started = self._api.exec_create(self.id, list(command), environment=dict(environment), workdir=cwd)["Id"]
             for piece in self._api.exec_start(started, stream=True):
                 output(piece)
@@ -102,10 +102,10 @@ class Box:
         return int(code)
 
     @contextmanager
-    def _complaints(self, doing: str) -> Iterator[None]:
+    def _translated(self, doing: str) -> Iterator[None]:
         """Whatever the engine says of a container that is gone, that is what failed."""
         try:
-            with complaints(doing):
+            with translate_engine_errors(doing):
                 yield
         except (ContainerFailed, tarfile.ReadError) as error:  # an archive may end in the middle
             if self._is_running():
@@ -120,7 +120,7 @@ class Box:
 
     def _start(self) -> Any:
         parameters = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        with complaints(f"start a container of {self._image}", NoImage):
+        with translate_engine_errors(f"start a container of {self._image}", NoImage):
             lifeline = self._api.attach_socket(self.id, params=parameters)
             self._api.start(self.id)
             said = next((text for _, text in frames_iter(lifeline, tty=False)), b"nothing")
@@ -138,13 +138,13 @@ def _gone() -> ContainerFailed:
     )
 
 
-def _create(api: docker.APIClient, image: str, confines: Confines) -> str:
+def _create(api: docker.APIClient, image: str, limits: ResourceLimits) -> str:
     """A container whose first process says that it is there, and then waits for the end of what we say."""
-    limits: dict[str, Any] = {"mem_limit": confines.memory, "pids_limit": confines.processes}
-    if confines.cpus:
-        limits["nano_cpus"] = min(confines.cpus, api.info()["NCPU"]) * 10**9
-    if confines.scratch:
-        limits |= {"read_only": True, "tmpfs": {"/tmp": f"rw,exec,nosuid,nodev,size={confines.scratch}"}}  # noqa: S108
+    options: dict[str, Any] = {"mem_limit": limits.memory, "pids_limit": limits.processes}
+    if limits.cpus:
+        options["nano_cpus"] = min(limits.cpus, api.info()["NCPU"]) * 10**9
+    if limits.scratch:
+        options |= {"read_only": True, "tmpfs": {"/tmp": f"rw,exec,nosuid,nodev,size={limits.scratch}"}}  # noqa: S108
     return str(
         api.create_container(
             image,
@@ -154,19 +154,19 @@ def _create(api: docker.APIClient, image: str, confines: Confines) -> str:
             user=f"{USER[0]}:{USER[1]}",
             labels={OWNER_LABEL: this_process()},
             host_config=api.create_host_config(
-                auto_remove=True, network_mode="none", cap_drop=["ALL"], security_opt=["no-new-privileges"], **limits
+                auto_remove=True, network_mode="none", cap_drop=["ALL"], security_opt=["no-new-privileges"], **options
             ),
         )["Id"]
     )
 
 
 @contextmanager
-def furnished(engine: Engine, image: str, parcel: Parcel) -> Iterator[str]:
-    """An image with a parcel's files in it, for as long as the block lasts."""
-    with complaints(f"put files into {image}"):
+def temporary_image(engine: Engine, image: str, tar: TarArchive) -> Iterator[str]:
+    """An image with a tar's files in it, for as long as the block lasts."""
+    with translate_engine_errors(f"put files into {image}"):
         container = engine.api.create_container(image, ["/bin/sh"], labels={OWNER_LABEL: this_process()})["Id"]
         try:
-            engine.api.put_archive(container, "/", parcel.sealed())
+            engine.api.put_archive(container, "/", tar.finish())
             made = engine.api.commit(container)["Id"]
         finally:
             engine.remove_container(container)

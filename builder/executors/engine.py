@@ -39,7 +39,7 @@ class Engine:
     def sweep(self) -> None:
         """Removes what processes left that were killed before they could do so."""
         mine = {"label": OWNER_LABEL}
-        with complaints("list containers"):
+        with translate_engine_errors("list containers"):
             for container in self.api.containers(all=True, filters=mine):
                 if is_dead(container["Labels"][OWNER_LABEL]):
                     self.remove_container(container["Id"])
@@ -79,7 +79,7 @@ def connect() -> Engine:
         "       (`systemctl --user start podman.socket`)."
         if forbidden
         else "Start Docker (`sudo systemctl start docker`) or Podman (`systemctl --user start podman.socket`), or\n"
-        "       name its address in DOCKER_HOST; Debian's package is docker.io. --workshop=host does without.",
+        "       name its address in DOCKER_HOST; Debian's package is docker.io. --in=host does without.",
     )
 
 
@@ -89,7 +89,9 @@ def _usual_addresses() -> list[str]:
 
 
 @contextmanager
-def complaints(doing: str, kind: type[NoImage] | type[ContainerFailed] = ContainerFailed) -> Iterator[None]:
+def translate_engine_errors(
+    doing: str, kind: type[NoImage] | type[ContainerFailed] = ContainerFailed
+) -> Iterator[None]:
     """Turns what the engine says into errors for users."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""The workshop that every Linux machine has: the machine itself, seen through a keyhole.
+"""The executor that every Linux machine has: the machine itself, seen through a keyhole.
 
 Commands see one folder of programs, a fixed environment and relative paths; the name of the machine, of the user and
 of the folder, the locale and the clock do not get through to what they make.
@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from builder.disk import no_space
 from builder.errors import NotWritable, StepFailed
-from builder.executors import room_environment
+from builder.executors import sandbox_environment
 from builder.executors.log import StepLog
 from builder.executors.tools import PERL_MODULES, TOOLS, missing_tools
 from builder.recipes import Command
@@ -44,19 +44,19 @@ class Host:
         if missing or modules:
             raise missing_tools("This machine", missing, modules)
 
-    def room(self, work: Path, log: Path) -> "HostRoom":
+    def sandbox(self, work: Path, log: Path) -> "HostSandbox":
         for folder in ("bin", "deps", "out", "tmp"):
             (work / folder).mkdir()
         for tool in TOOLS:
             (work / "bin" / tool).symlink_to(shutil.which(tool) or tool)
         zig, compiler_cache = self.compiler / "ziglang" / "zig", self.cache / "zig"
-        environment = room_environment(str(work), str(zig), str(compiler_cache), self.epoch, self.jobs)
-        return HostRoom(work, StepLog(log), environment)
+        environment = sandbox_environment(str(work), str(zig), str(compiler_cache), self.epoch, self.jobs)
+        return HostSandbox(work, StepLog(log), environment)
 
 
 @dataclass(frozen=True)
-class HostRoom:
-    """The work folder itself; see `builder.executors.Room`."""
+class HostSandbox:
+    """The work folder itself; see `builder.executors.Sandbox`."""
 
     root: Path
     log: StepLog

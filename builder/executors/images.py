@@ -23,9 +23,9 @@ from docker.utils import parse_repository_tag
 from filelock import FileLock
 
 from builder import DISTRIBUTION, ROOT
-from builder.disk import complaints_about
-from builder.errors import BadPins, MissingTool, NoImage, Unobtainable, WrongHash
-from builder.executors.engine import Engine, complaints, innermost
+from builder.disk import translate_os_errors
+from builder.errors import BadPins, FetchFailed, MissingTool, NoImage, WrongHash
+from builder.executors.engine import Engine, innermost, translate_engine_errors
 from builder.fetch import SOURCES_VARIABLE, fetch, file_sha256
 from builder.fetch.report import Report
 from builder.pins import Archive, Source
@@ -121,13 +121,13 @@ class Images:
             if not self._has(reference):
                 with self._archive(image) as archive, archive.open("rb") as content:
                     self.report.note(f"importing {name} into the engine")
-                    with complaints(f"import {archive.name}", NoImage):
+                    with translate_engine_errors(f"import {archive.name}", NoImage):
                         answer = json.loads(self.engine.api.import_image(content).splitlines()[-1])
                         repository, tag = reference.split(":")
                         self.engine.api.tag(answer["status"], repository, tag)  # Podman imports under no tag
         return reference
 
-    def workshop(self, name: str) -> str:
+    def executor(self, name: str) -> str:
         """The same with what a build calls."""
         root = self.root(name)
         image = self.known.get(name)
@@ -144,7 +144,7 @@ class Images:
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
         """Lets one process at a time look for an image and make it."""
-        with complaints_about(self.cache), FileLock(self.cache / "locks" / f"image-{name}.lock"):
+        with translate_os_errors(self.cache), FileLock(self.cache / "locks" / f"image-{name}.lock"):
             yield
 
     def _root_key(self, image: Image) -> str:
@@ -172,7 +172,7 @@ class Images:
                 yield fetch(
                     Source(f"{image.name}'s", "root file system", "", "", archives), archives, self.cache, self.report
                 )
-            except Unobtainable as error:
+            except FetchFailed as error:
                 raise NoImage(
                     f"The root file system of {image.name} cannot be had.",
                     error.why,
@@ -202,7 +202,7 @@ class Images:
 
     def _build(self, image: Image, root: str, reference: str) -> None:
         said: list[str] = []
-        with complaints(f"make {image.name}", NoImage), image.dockerfile.open("rb") as file:
+        with translate_engine_errors(f"make {image.name}", NoImage), image.dockerfile.open("rb") as file:
             lines = self.engine.api.build(
                 fileobj=file,
                 tag=reference,
@@ -219,7 +219,7 @@ class Images:
                     raise _cannot_be_made(image, said)
 
     def _has(self, reference: str) -> bool:
-        with complaints("look for an image"):
+        with translate_engine_errors("look for an image"):
             try:
                 self.engine.api.inspect_image(reference)
             except ImageNotFound:
@@ -245,7 +245,7 @@ class Images:
         return self._fit_for_us(name)
 
     def _fit_for_us(self, reference: str) -> str:
-        with complaints("look at an image"):
+        with translate_engine_errors("look at an image"):
             found = str(self.engine.api.inspect_image(reference)["Architecture"])
         if _MACHINES.get(found, found) != self.machine:
             raise NoImage(

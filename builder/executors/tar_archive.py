@@ -12,14 +12,14 @@ from typing import IO, Self
 _NOTHING = re.compile("(?!)")
 
 
-class Parcel:
+class TarArchive:
     """Files, folders and links on their way to places below a container's root; all belong to one user there."""
 
     def __init__(self, owner: tuple[int, int], folder: Path | None = None) -> None:
         """``owner`` is a user's and a group's number; ``folder`` is where a file may be that nobody sees."""
         self._owner = owner
         self.file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by __exit__
-        self._tar = tarfile.open(fileobj=self.file, mode="w", format=tarfile.GNU_FORMAT)  # noqa: SIM115 - by sealed()
+        self._tar = tarfile.open(fileobj=self.file, mode="w", format=tarfile.GNU_FORMAT)  # noqa: SIM115 - by finish()
 
     def __enter__(self) -> Self:
         return self
@@ -43,7 +43,7 @@ class Parcel:
     def text(self, place: str, text: str, *, executable: bool = False) -> None:
         self._add(tarfile.REGTYPE, place, 0o755 if executable else 0o644, content=text.encode())
 
-    def sealed(self) -> IO[bytes]:
+    def finish(self) -> IO[bytes]:
         """The finished archive, from its beginning."""
         self._tar.close()
         self.file.seek(0)
@@ -59,7 +59,7 @@ class Parcel:
         return member.replace(uid=uid, gid=gid, uname="", gname="", deep=False)
 
 
-def open_parcel(pieces: Iterable[bytes], folder: Path) -> None:
+def extract_tar(pieces: Iterable[bytes], folder: Path) -> None:
     """Unpacks an archive that a container gave into a folder; all of it belongs to us, and stays in there."""
     with tempfile.TemporaryFile(dir=folder) as file:
         for piece in pieces:

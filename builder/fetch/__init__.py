@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from builder.errors import BuildError, Unobtainable, WrongHash
+from builder.errors import BuildError, FetchFailed, WrongHash
 from builder.fetch import debian, pypi, url
 from builder.fetch.report import Report
 from builder.pins import Archive, Source
@@ -35,7 +35,7 @@ def fetch(source: Source, archives: tuple[Archive, ...], cache: Path, report: Re
 
     Raises:
         WrongHash: a way gave other bytes than the pinned ones, and no other way gave these.
-        Unobtainable: there is no way to any of them; the error lists what each way said.
+        FetchFailed: there is no way to any of them; the error lists what each way said.
     """
     downloads = cache / "downloads"
     downloads.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def _fetch(source: Source, archives: tuple[Archive, ...], cache: Path, report: R
             if getattr(archive, name):
                 try:
                     return _by(way, archive, cache, report)
-                except (Unobtainable, WrongHash) as error:
+                except (FetchFailed, WrongHash) as error:
                     failures.append(error)
     raise _summary(source, archives, failures)
 
@@ -126,7 +126,7 @@ def _summary(source: Source, archives: tuple[Archive, ...], failures: list[Build
     wrong = any(isinstance(failure, WrongHash) for failure in failures)
     reasons = "\n       ".join(f"{failure.what} {failure.why}" for failure in failures) or "It has no way to it."
     wanted = " or ".join(f"{archive.file} (sha256 {archive.sha256})" for archive in archives)
-    return (WrongHash if wrong else Unobtainable)(
+    return (WrongHash if wrong else FetchFailed)(
         f"{source.name} {source.version} cannot be had.",
         reasons,
         f"Put {wanted} into a folder and name it in {SOURCES_VARIABLE}.",

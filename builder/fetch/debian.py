@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from builder.errors import Unobtainable
+from builder.errors import FetchFailed
 from builder.fetch.report import Report
 from builder.pins import Archive
 
@@ -24,7 +24,7 @@ _SHA256_LINE = r"^ ([0-9a-f]{64}) (\d+) (\S+\.orig\.tar\.\w+)$"
 
 
 def download(archive: Archive, part: Path, report: Report) -> None:
-    """Brings the ``.orig`` archive of ``archive.debian`` to ``part``; `Unobtainable` if apt cannot."""
+    """Brings the ``.orig`` archive of ``archive.debian`` to ``part``; `FetchFailed` if apt cannot."""
     report.note(f"{archive.file}: asking apt for {archive.debian.replace('=', ' ', 1)}")
     with _source_package(archive.debian, "--tar-only") as folder:
         # A package may have further .orig archives (documentation, a component); ours is the one of the pinned size.
@@ -35,7 +35,7 @@ def download(archive: Archive, part: Path, report: Report) -> None:
 
 
 def dsc_sha256(archive: Archive) -> str:
-    """The sha256 of a Debian archive by its ``.dsc``, the maintainer's own word; `Unobtainable` if it has none."""
+    """The sha256 of a Debian archive by its ``.dsc``, the maintainer's own word; `FetchFailed` if it has none."""
     with _source_package(archive.debian, "--dsc-only") as folder:
         said = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.dsc"))
     for sha256, _, name in re.findall(_SHA256_LINE, said, re.MULTILINE):
@@ -45,7 +45,7 @@ def dsc_sha256(archive: Archive) -> str:
 
 
 def listed(packages: Collection[str]) -> tuple[Archive, ...]:
-    """The main ``.orig`` archives of all versions of source packages in Debian; `Unobtainable` if apt cannot say."""
+    """The main ``.orig`` archives of all versions of source packages in Debian; `FetchFailed` if apt cannot say."""
     with _apt(", ".join(packages)) as apt:
         told = _run(("apt-cache", *apt[1:], "showsrc", "--only-source", *packages), ", ".join(packages))
     found = []
@@ -108,5 +108,5 @@ def _run(command: tuple[str, ...], wanted: str, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-def _unobtainable(wanted: str, why: str) -> Unobtainable:
-    return Unobtainable(f"Debian's {wanted}:", f"{why}.", "")
+def _unobtainable(wanted: str, why: str) -> FetchFailed:
+    return FetchFailed(f"Debian's {wanted}:", f"{why}.", "")

@@ -6,13 +6,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from builder.errors import Unobtainable
+from builder.errors import FetchFailed
 from builder.fetch.report import Report
 from builder.pins import Archive
 
 
 def download(archive: Archive, part: Path, report: Report) -> None:
-    """Brings the wheel ``archive.file`` of ``archive.pypi`` to ``part``; `Unobtainable` if pip cannot.
+    """Brings the wheel ``archive.file`` of ``archive.pypi`` to ``part``; `FetchFailed` if pip cannot.
 
     pip itself compares the sha256; the tags in the file's name tell it to take a wheel that this machine may not run.
     """
@@ -37,5 +37,5 @@ def download(archive: Archive, part: Path, report: Report) -> None:
         if done.returncode or not wheel.exists():
             errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
             why = errors[0].removeprefix("ERROR: ") if errors else done.stderr.strip()[-200:] or "no message"
-            raise Unobtainable(f"pip's {archive.pypi}:", f"{why}.", "")
+            raise FetchFailed(f"pip's {archive.pypi}:", f"{why}.", "")
         shutil.move(wheel, part)

@@ -8,7 +8,7 @@ import requests
 from urllib3.exceptions import MaxRetryError
 
 from builder import DISTRIBUTION, __version__
-from builder.errors import Unobtainable
+from builder.errors import FetchFailed
 from builder.fetch.report import Report
 from builder.pins import Archive
 
@@ -33,7 +33,7 @@ class _Unfinished(requests.RequestException):
 
 
 def download(archive: Archive, part: Path, report: Report) -> None:
-    """Brings ``archive.url`` to ``part``, which may hold the beginning already; `Unobtainable` if it cannot."""
+    """Brings ``archive.url`` to ``part``, which may hold the beginning already; `FetchFailed` if it cannot."""
     host = archive.url.split("/")[2]
     try:
         if host in _unreachable:
@@ -51,7 +51,7 @@ def download(archive: Archive, part: Path, report: Report) -> None:
                 report.note(f"{archive.file}: {_short(error)}; trying again in {pause:.0f} s")
                 time.sleep(pause)
     except _Refused as error:
-        raise Unobtainable(f"{archive.url}:", f"{error}.", "") from error
+        raise FetchFailed(f"{archive.url}:", f"{error}.", "") from error
 
 
 def _resume(archive: Archive, part: Path, progress: Callable[[int], None]) -> None:

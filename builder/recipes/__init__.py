@@ -1,6 +1,6 @@
 """What it takes to build one thing: pure data and commands.
 
-A recipe is computed from the target alone. Its commands run in a room that always looks the same::
+A recipe is computed from the target alone. Its commands run in a sandbox that always looks the same::
 
     src/          the unpacked source, patched; the working directory
     deps/<name>/  what the recipes in `needs` have put into their out/
@@ -47,9 +47,9 @@ class Recipe:
     needs: tuple[str, ...] = ()
     """Recipes whose results stand in ``deps/``."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Added to the workshop's fixed environment."""
+    """Added to the executor's fixed environment."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Path in the room → text, written before the first command: configure's answers, generated headers."""
+    """Path in the sandbox → text, written before the first command: configure's answers, generated headers."""
 
 
 def make_out(*folders: str) -> Command:

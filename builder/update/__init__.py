@@ -20,7 +20,7 @@ def update_pins(names: list[str], dry_run: bool, report: Report, path: Path = PI
     Raises:
         BadPins: the file is not in order, before or after.
         WrongHash: two ways give different files.
-        Unobtainable: pip gets no answer.
+        FetchFailed: pip gets no answer.
         BuildError: there is no such pin.
     """
     sources = load_pins(path).sources

@@ -16,7 +16,7 @@ from typing import Self
 
 from packaging.version import Version
 
-from builder.errors import Unobtainable
+from builder.errors import FetchFailed
 from builder.fetch import debian, file_sha256, mirrored, url
 from builder.fetch.report import Report
 from builder.pins import Archive, Source
@@ -41,7 +41,7 @@ class Offers:
         packages = {_package(archive) for source in sources for archive in source.archives if archive.debian}
         try:
             return cls(debian.listed(sorted(packages)) if packages else ())
-        except Unobtainable as error:
+        except FetchFailed as error:
             return cls((), f"{error.what} {error.why}")
 
     def like(self, pinned: Archive) -> list[tuple[Version, Archive]]:
@@ -71,7 +71,7 @@ def newest(source: Source, offers: Offers, report: Report) -> Newest:
     for version in sorted(taken, reverse=True):
         try:
             raised = _raised(source, version, offers, report)
-        except Unobtainable as error:
+        except FetchFailed as error:
             remarks.append(f"{error.what} {error.why}")
         else:
             return Newest(raised.source, (*remarks, *raised.remarks))
@@ -105,7 +105,7 @@ def _compared(source: Source, offers: Offers, remarks: list[str]) -> Newest:
 
 
 def _raised(source: Source, version: Version, offers: Offers, report: Report) -> Newest:
-    """The source in a newer version; `Unobtainable` if one of its forms is."""
+    """The source in a newer version; `FetchFailed` if one of its forms is."""
     remarks: list[str] = []
     archives, date = [], source.date
     for pinned in source.archives:
@@ -125,10 +125,10 @@ def _named(pinned: Archive, old: str, new: str, offer: Archive | None) -> Archiv
     """The newer archive, as far as names go; its bytes are nobody's word yet."""
     if not pinned.url:
         if not offer:
-            raise Unobtainable(f"{new}:", f"Debian does not have it in the place of {pinned.debian}.", "")
+            raise FetchFailed(f"{new}:", f"Debian does not have it in the place of {pinned.debian}.", "")
         return replace(offer, machine=pinned.machine)
     if old not in pinned.file:
-        raise Unobtainable(f"{new}:", f"{pinned.file} does not tell how upstream would call it.", "")
+        raise FetchFailed(f"{new}:", f"{pinned.file} does not tell how upstream would call it.", "")
     before, after = (f"/v{version.rpartition('.')[0]}/" for version in (old, new))
     address = pinned.url.replace(old, new).replace(before, after)
     file, debian_way = pinned.file.replace(old, new), offer.debian if offer else ""
@@ -136,13 +136,13 @@ def _named(pinned: Archive, old: str, new: str, offer: Archive | None) -> Archiv
 
 
 def _brought(named: Archive, offer: Archive | None, part: Path, report: Report, remarks: list[str]) -> Archive:
-    """The archive as all ways to it have it, and leaves it at ``part``; `Unobtainable` if there is no way."""
+    """The archive as all ways to it have it, and leaves it at ``part``; `FetchFailed` if there is no way."""
     words, missing = {}, []
     candidate = part.with_suffix(".new")
     for place, bring in _ways(named, offer, report):
         try:
             bring(candidate)
-        except Unobtainable as error:
+        except FetchFailed as error:
             missing.append(f"{error.what} {error.why}")
         else:
             words[place] = file_sha256(candidate)
@@ -151,11 +151,11 @@ def _brought(named: Archive, offer: Archive | None, part: Path, report: Report, 
         words["by Debian's index"] = offer.sha256
         try:
             words["by its .dsc"] = debian.dsc_sha256(offer)
-        except Unobtainable as error:
+        except FetchFailed as error:
             missing.append(f"{error.what} {error.why}")
     agree(named.file, words)
     if not part.exists():
-        raise Unobtainable(f"{named.file}:", " ".join(missing) or "No way leads to it.", "")
+        raise FetchFailed(f"{named.file}:", " ".join(missing) or "No way leads to it.", "")
     remarks.append(f"{named.file}: one sha256 {', '.join(words)}")
     remarks += (f"not compared: {reason}" for reason in missing)
     return replace(named, sha256=file_sha256(part), size=part.stat().st_size)

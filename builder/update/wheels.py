@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from builder.errors import Unobtainable
+from builder.errors import FetchFailed
 from builder.fetch import file_sha256, pypi
 from builder.fetch.report import Report
 from builder.pins import Archive, Source
@@ -19,13 +19,13 @@ def newest(source: Source, report: Report) -> Newest:
 
     Raises:
         WrongHash: the index has another file than the pinned one, or gives others than it says.
-        Unobtainable: pip gets no answer, or has not all wheels in one version.
+        FetchFailed: pip gets no answer, or has not all wheels in one version.
     """
     found = [_ask(archive) for archive in source.archives]
     versions = {archive.pypi.partition("==")[2] for archive in found}
     if len(versions) > 1:
         reason = f"There are wheels of {', '.join(sorted(versions))}."
-        raise Unobtainable(f"{source.name} is not in one version for all machines.", reason, "Wait, or ask its makers.")
+        raise FetchFailed(f"{source.name} is not in one version for all machines.", reason, "Wait, or ask its makers.")
     (version,) = versions
     if version == source.version:
         for pinned, listed in zip(source.archives, found, strict=True):
@@ -48,7 +48,7 @@ def _ask(pinned: Archive) -> Archive:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise Unobtainable(f"pip cannot ask for {name}.", why, "Let pip reach an index (`pip config list`).")
+        raise FetchFailed(f"pip cannot ask for {name}.", why, "Let pip reach an index (`pip config list`).")
     (item,) = json.loads(done.stdout)["install"]
     where, version = item["download_info"], item["metadata"]["version"]
     sha256 = where["archive_info"]["hashes"]["sha256"]

@@ -10,8 +10,8 @@ import pytest
 
 from tools.bench import files, soak
 from tools.bench.__main__ import main
-from tools.bench.contestants import BARE, DIRECT, OURS, RAW, THREADED
 from tools.bench.report import report
+from tools.bench.subjects import BARE, DIRECT, OURS, RAW, THREADED
 
 LOOPS = {OURS, THREADED, DIRECT, RAW}
 

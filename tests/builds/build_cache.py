@@ -35,7 +35,7 @@ def planned(machine: Cpu | None = None) -> dict[str, Step]:
 
 
 @dataclass(frozen=True)
-class Yard:
+class BuildCache:
     """A cache with what is `GIVEN`, and a folder for what is delivered."""
 
     cache: Path
@@ -107,17 +107,17 @@ def _digest(folder: Path) -> str:
     return tree_sha256(folder, (path for path in folder.rglob("*") if path.is_file()))
 
 
-def lay_out(yard: Path, users_cache: Path) -> Yard:
-    """Makes a yard below a folder; fails the test if the user's cache lacks the results of a build."""
+def lay_out(build_cache: Path, users_cache: Path) -> BuildCache:
+    """Makes a build_cache below a folder; fails the test if the user's cache lacks the results of a build."""
     steps, users = planned(), Store(users_cache)
     missing = [steps[name].name for name in GIVEN if not users.has(steps[name])]
     if missing:
         pytest.fail(f"{users_cache} has no {', '.join(missing)} of this plan: run `nox -s build_layer`", pytrace=False)
     for name in GIVEN:
-        ours = Store(yard / "cache").result(steps[name])
+        ours = Store(build_cache / "cache").result(steps[name])
         shutil.copytree(users.result(steps[name]), ours, symlinks=True, copy_function=_link)
     folders = (str(users_cache / "downloads"), os.environ.get("STATIC_PYTHON_SOURCES", ""))
-    return Yard(yard / "cache", yard / "dist", os.pathsep.join(filter(None, folders)))
+    return BuildCache(build_cache / "cache", build_cache / "dist", os.pathsep.join(filter(None, folders)))
 
 
 def _link(source: str, goal: str) -> None:

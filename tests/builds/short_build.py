@@ -3,14 +3,14 @@
 import sys
 from pathlib import Path
 
-from builder.artifacts.export import deliver
+from builder.artifacts.export import export
 from builder.console import Terminal
 from builder.context import report_errors
-from builder.executors.choice import open_workshop
+from builder.executors.choice import open_executor
 from builder.executors.host import Host
 from builder.pins import load_pins
 from builder.plan import epoch
-from builder.run import Site, carry_out
+from builder.run import BuildContext, run_plan
 from builder.store import Store
 from tests.builds.build_cache import SHORT, planned
 from tools.support.product import TARGET
@@ -19,11 +19,11 @@ from tools.support.product import TARGET
 def build(cache: Path, dist: Path, image: str, terminal: Terminal) -> None:
     steps, store = planned(), Store(cache)
     host = Host(cache, store.result(steps["toolchain"]), epoch(load_pins(), TARGET), 2)
-    with open_workshop("container" if image else "host", image, host, terminal) as workshop:
-        site = Site(cache, store, workshop, terminal)
+    with open_executor("container" if image else "host", image, host, terminal) as executor:
+        site = BuildContext(cache, store, executor, terminal)
         for name in SHORT:
-            carry_out((steps["toolchain"], steps[name]), site)
-        deliver(carry_out(tuple(steps.values()), site), dist, store.lock("deliver"))
+            run_plan((steps["toolchain"], steps[name]), site)
+        export(run_plan(tuple(steps.values()), site), dist, store.lock("export"))
 
 
 def main(cache: str, dist: str, image: str = "") -> int:

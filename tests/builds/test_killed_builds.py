@@ -12,14 +12,14 @@ import pytest
 
 from builder.store import Store
 
-from .build_cache import MADE, Reference, Yard, planned
+from .build_cache import MADE, BuildCache, Reference, planned
 
 ROUNDS, KILLS = 5, 4
 
 
-def kill_one(yard: Yard, moment: float) -> bool:
+def kill_one(build_cache: BuildCache, moment: float) -> bool:
     """Starts a build and kills it after so many seconds; False if it came to its end before."""
-    process = yard.start()
+    process = build_cache.start()
     try:
         _, err = process.communicate(timeout=moment)
     except subprocess.TimeoutExpired:
@@ -33,26 +33,26 @@ def kill_one(yard: Yard, moment: float) -> bool:
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_after_kills_at_random_moments_a_run_completes_and_gives_the_same_bytes(
-    yard: Yard, reference: Reference, seed: int
+    build_cache: BuildCache, reference: Reference, seed: int
 ) -> None:
     moments = random.Random(seed)
     kills = 0
     while kills < KILLS:
-        if kill_one(yard, moments.uniform(0.1, reference.seconds)):
+        if kill_one(build_cache, moments.uniform(0.1, reference.seconds)):
             kills += 1
         else:  # what was left to do was done before its time: that is a completed run too
-            assert yard.digests() == reference.digests
-            yard.wipe()
-    yard.complete()
-    assert yard.digests() == reference.digests
+            assert build_cache.digests() == reference.digests
+            build_cache.wipe()
+    build_cache.complete()
+    assert build_cache.digests() == reference.digests
 
-    yard.end_orphans()
-    yard.complete()  # has nothing to make, and sweeps
-    assert yard.leftovers() == []
-    assert yard.digests() == reference.digests
+    build_cache.end_orphans()
+    build_cache.complete()  # has nothing to make, and sweeps
+    assert build_cache.leftovers() == []
+    assert build_cache.digests() == reference.digests
 
 
-def test_the_reference_is_a_build_of_every_step(reference: Reference, whole_yard: Yard) -> None:
+def test_the_reference_is_a_build_of_every_step(reference: Reference, whole_yard: BuildCache) -> None:
     assert {*MADE, "SHA256SUMS"} < set(reference.digests)
     assert len(set(reference.digests.values())) == len(reference.digests)
     assert all(planned()[name].name.startswith(name) for name in MADE)

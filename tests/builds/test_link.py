@@ -32,7 +32,7 @@ EXPORTS = "{ global: Py*; local: *; };"
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> dict[str, str]:
+def sandbox(tmp_path: Path) -> dict[str, str]:
     """A folder with the compiler's scripts and a program, and the environment to call them in."""
     zig = Store(cache_folder()).result(planned()["toolchain"]) / "ziglang" / "zig"
     if not zig.exists():
@@ -47,9 +47,9 @@ def room(tmp_path: Path) -> dict[str, str]:
     return {"PATH": path, "ZIG": str(zig), "TMPDIR": str(tmp_path), **caches}
 
 
-def link(room: dict[str, str], *flags: str) -> tuple[set[str], set[str]]:
+def link(sandbox: dict[str, str], *flags: str) -> tuple[set[str], set[str]]:
     """Names that the linked program imports and exports."""
-    folder = Path(room["TMPDIR"])
+    folder = Path(sandbox["TMPDIR"])
     for command in (
         ("cc", "-O2", "-fno-builtin", "-c", "program.c"),
         (
@@ -63,7 +63,7 @@ def link(room: dict[str, str], *flags: str) -> tuple[set[str], set[str]]:
         ),
         ("./program",),
     ):
-        subprocess.run((*command, *(flags if command[0] == "cc-link" else ())), cwd=folder, env=room, check=True)
+        subprocess.run((*command, *(flags if command[0] == "cc-link" else ())), cwd=folder, env=sandbox, check=True)
     symbols = ELFFile(io.BytesIO((folder / "program").read_bytes())).get_section_by_name(".dynsym")
     assert isinstance(symbols, SymbolTableSection)
     named = [symbol for symbol in symbols.iter_symbols() if symbol.name]
@@ -71,26 +71,26 @@ def link(room: dict[str, str], *flags: str) -> tuple[set[str], set[str]]:
     return imports, {symbol.name for symbol in named} - imports
 
 
-def test_only_the_listed_symbols_are_exported(room: dict[str, str]) -> None:
-    _, exports = link(room)
+def test_only_the_listed_symbols_are_exported(sandbox: dict[str, str]) -> None:
+    _, exports = link(sandbox)
     assert exports == {"Py_twice"}
 
 
-def test_glibc_has_the_last_word_on_its_own_functions(room: dict[str, str]) -> None:
-    imports, _ = link(room)
+def test_glibc_has_the_last_word_on_its_own_functions(sandbox: dict[str, str]) -> None:
+    imports, _ = link(sandbox)
     assert {"memcpy", "strlen", "exp"} <= imports
 
 
-def test_what_only_compiler_rt_has_is_an_error(room: dict[str, str]) -> None:
-    source = Path(room["TMPDIR"], "program.c")
+def test_what_only_compiler_rt_has_is_an_error(sandbox: dict[str, str]) -> None:
+    source = Path(sandbox["TMPDIR"], "program.c")
     source.write_text(PROGRAM.replace("a * b", "a / b"), encoding="utf-8")
     with pytest.raises(subprocess.CalledProcessError):
-        link(room)
+        link(sandbox)
 
 
-def test_of_compiler_rt_what_is_named_is_linked_and_nothing_else(room: dict[str, str]) -> None:
-    folder = Path(room["TMPDIR"])
+def test_of_compiler_rt_what_is_named_is_linked_and_nothing_else(sandbox: dict[str, str]) -> None:
+    folder = Path(sandbox["TMPDIR"])
     (folder / "program.c").write_text(PROGRAM.replace("a * b", "a * b / (a + b - 3)"), encoding="utf-8")
-    subprocess.run(("cc-builtins", "builtins.o", "__udivti3"), cwd=folder, env=room, check=True)
-    imports, _ = link(room, "builtins.o")
+    subprocess.run(("cc-builtins", "builtins.o", "__udivti3"), cwd=folder, env=sandbox, check=True)
+    imports, _ = link(sandbox, "builtins.o")
     assert {"memcpy", "strlen", "exp"} <= imports

@@ -18,7 +18,7 @@ from builder.interpreters.cpython.packages.requirements import read_requirements
 from builder.interpreters.cpython.packages.wheels import download_wheels
 from builder.platform import CPUS
 from builder.store import Store
-from tests.builds.build_cache import Yard, planned
+from tests.builds.build_cache import BuildCache, planned
 from tests.unit.fake_pypi import open_index
 from tests.unit.fakes import RecordingReport
 from tools.support.product import ROOT, TARGET, Layer
@@ -36,7 +36,7 @@ def bake(
 
 
 @pytest.fixture(scope="module")
-def baked(tmp_path_factory: pytest.TempPathFactory, whole_yard: Yard) -> Path:
+def baked(tmp_path_factory: pytest.TempPathFactory, whole_yard: BuildCache) -> Path:
     folder = tmp_path_factory.mktemp("baked") / "dist"
     done = bake(folder, whole_yard.cache)
     assert done.returncode == 0, done.stderr
@@ -56,7 +56,7 @@ def layer(baked: Path, tmp_path_factory: pytest.TempPathFactory) -> Layer:
 
 
 def test_a_second_build_under_other_circumstances_gives_the_same_bytes(
-    baked: Path, whole_yard: Yard, tmp_path: Path
+    baked: Path, whole_yard: BuildCache, tmp_path: Path
 ) -> None:
     store = Store(whole_yard.cache)
     for step in (*(whole_yard.cache / "store").glob("packages-*"), store.result(planned()["layer"]).parent):
@@ -136,9 +136,9 @@ def test_another_processor_gets_its_own_wheels_on_this_machine(tmp_path: Path) -
     (tmp_path / "wheels").mkdir()
     wheels = download_wheels(locked, target, tmp_path / "wheels", RecordingReport())
     packages = install_wheels(dict(zip(locked, wheels, strict=True)), target, tmp_path / "tree", tmp_path / "staging")
-    elves = check_loadable(tmp_path / "tree", packages.owners, target)
-    assert {elf.machine for elf in elves} == {"EM_AARCH64"}
-    for elf in elves:
+    elf_files = check_loadable(tmp_path / "tree", packages.owners, target)
+    assert {elf.machine for elf in elf_files} == {"EM_AARCH64"}
+    for elf in elf_files:
         with (tmp_path / "tree" / elf.path).open("rb") as file:
             assert ELFFile(file)["e_machine"] == "EM_AARCH64"
 
@@ -153,7 +153,7 @@ def test_another_processor_gets_its_own_wheels_on_this_machine(tmp_path: Path) -
 )
 def test_what_cannot_be_baked_leaves_nothing_in_dist(
     tmp_path: Path,
-    whole_yard: Yard,
+    whole_yard: BuildCache,
     monkeypatch: pytest.MonkeyPatch,
     files: dict[str, dict[str, bytes]],
     code: int,

@@ -10,18 +10,20 @@ import pytest
 
 from tools.support.product import ROOT, TARGET
 
-from .build_cache import Yard
+from .build_cache import BuildCache
 
 SUFFIXES = (".cdx.json", ".manifest.json", ".provenance.json", ".zip")
 LAYER = f"layer-{TARGET.cpu.lambda_name}-lean"
 
 
-def build(yard: Yard, checkout: Path) -> list[str]:
+def build(build_cache: BuildCache, checkout: Path) -> list[str]:
     """Builds from a checkout and gives the names of the steps that ran."""
-    command = (sys.executable, "-m", "builder", "build-layer", f"--output={yard.dist}")
-    done = subprocess.run(command, cwd=checkout, env=yard.environment, capture_output=True, text=True, check=False)
+    command = (sys.executable, "-m", "builder", "build-layer", f"--output={build_cache.dist}")
+    done = subprocess.run(
+        command, cwd=checkout, env=build_cache.environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    expected = [yard.dist / f"{TARGET.name}{suffix}" for suffix in SUFFIXES]
+    expected = [build_cache.dist / f"{TARGET.name}{suffix}" for suffix in SUFFIXES]
     assert done.stdout.split() == list(map(str, expected))
     return [line.split()[1] for line in done.stderr.splitlines() if line.startswith("✓")]
 
@@ -34,36 +36,38 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def entries(yard: Yard) -> dict[str, int]:
+def entries(build_cache: BuildCache) -> dict[str, int]:
     """Path → CRC-32 of what the zip holds."""
-    with zipfile.ZipFile(yard.dist / f"{TARGET.name}.zip") as bundle:
+    with zipfile.ZipFile(build_cache.dist / f"{TARGET.name}.zip") as bundle:
         return {info.filename: info.CRC for info in bundle.infolist()}
 
 
-def identities(yard: Yard) -> dict[str, tuple[int, int]]:
-    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in yard.dist.iterdir()}
+def identities(build_cache: BuildCache) -> dict[str, tuple[int, int]]:
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in build_cache.dist.iterdir()}
 
 
-def test_nothing_changed_runs_nothing_and_writes_nothing(yard: Yard) -> None:
-    assert build(yard, ROOT) == [LAYER]
-    before = identities(yard)
-    assert build(yard, ROOT) == []
-    assert identities(yard) == before
+def test_nothing_changed_runs_nothing_and_writes_nothing(build_cache: BuildCache) -> None:
+    assert build(build_cache, ROOT) == [LAYER]
+    before = identities(build_cache)
+    assert build(build_cache, ROOT) == []
+    assert identities(build_cache) == before
 
 
-def test_another_checkout_of_the_same_files_builds_nothing_anew(yard: Yard, checkout: Path) -> None:
-    build(yard, ROOT)
-    assert build(yard, checkout) == []
+def test_another_checkout_of_the_same_files_builds_nothing_anew(build_cache: BuildCache, checkout: Path) -> None:
+    build(build_cache, ROOT)
+    assert build(build_cache, checkout) == []
 
 
-def test_a_change_in_the_runtime_alone_makes_a_new_zip_and_runs_nothing_else(yard: Yard, checkout: Path) -> None:
-    build(yard, checkout)
-    before, content = entries(yard), (yard.dist / f"{TARGET.name}.zip").read_bytes()
+def test_a_change_in_the_runtime_alone_makes_a_new_zip_and_runs_nothing_else(
+    build_cache: BuildCache, checkout: Path
+) -> None:
+    build(build_cache, checkout)
+    before, content = entries(build_cache), (build_cache.dist / f"{TARGET.name}.zip").read_bytes()
     changed = checkout / "runtime" / "python" / "layer_runtime" / "loop.py"
     original = changed.read_text(encoding="utf-8")
     changed.write_text(f"{original}\nCHANGED = True\n", encoding="utf-8")
-    assert build(yard, checkout) == [LAYER]
-    after = entries(yard)
+    assert build(build_cache, checkout) == [LAYER]
+    after = entries(build_cache)
     differing = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     assert differing == {
         "runtime/layer_runtime/loop.py",
@@ -72,15 +76,15 @@ def test_a_change_in_the_runtime_alone_makes_a_new_zip_and_runs_nothing_else(yar
     }
 
     changed.write_text(original, encoding="utf-8")
-    assert build(yard, checkout) == []  # the result of before is still there
-    assert (yard.dist / f"{TARGET.name}.zip").read_bytes() == content
+    assert build(build_cache, checkout) == []  # the result of before is still there
+    assert (build_cache.dist / f"{TARGET.name}.zip").read_bytes() == content
 
 
-def test_a_new_bootstrap_is_in_the_new_zip(yard: Yard, checkout: Path) -> None:
-    build(yard, checkout)
-    before = entries(yard)
+def test_a_new_bootstrap_is_in_the_new_zip(build_cache: BuildCache, checkout: Path) -> None:
+    build(build_cache, checkout)
+    before = entries(build_cache)
     with (checkout / "runtime" / "python" / "bootstrap").open("a", encoding="utf-8") as file:
         file.write("# One more remark.\n")
-    assert build(yard, checkout) == [LAYER]
-    after = entries(yard)
+    assert build(build_cache, checkout) == [LAYER]
+    after = entries(build_cache)
     assert {path for path in before if before[path] != after[path]} == {"bootstrap"}

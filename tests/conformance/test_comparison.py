@@ -8,7 +8,7 @@ import pytest
 
 from tools.conformance.case import Aspect, Case, Rule
 from tools.conformance.cases import GROUPS
-from tools.conformance.compare import ASPECTS, Comparison, complaints
+from tools.conformance.compare import ASPECTS, Comparison, problems
 from tools.conformance.run import Outcome
 from tools.conformance.table import diff, document
 
@@ -30,19 +30,19 @@ def test_every_rule_is_asked_for_by_a_case() -> None:
 
 
 def test_a_difference_that_is_told_is_none_to_complain_about() -> None:
-    assert complaints(("log",), {"log": Rule.ONE_RECORD}) == []
+    assert problems(("log",), {"log": Rule.ONE_RECORD}) == []
 
 
 def test_a_difference_that_is_not_told_is() -> None:
-    assert complaints(("log", "bodies"), {"log": Rule.ONE_RECORD}) == ["bodies: differ, and no rule says so"]
+    assert problems(("log", "bodies"), {"log": Rule.ONE_RECORD}) == ["bodies: differ, and no rule says so"]
 
 
 def test_a_told_difference_that_is_not_there_is() -> None:
-    assert complaints((), {"log": Rule.ONE_RECORD}) == ["log: a rule says that they differ, and they do not"]
+    assert problems((), {"log": Rule.ONE_RECORD}) == ["log: a rule says that they differ, and they do not"]
 
 
 def test_other_calls_explain_whatever_comes_of_them() -> None:
-    assert complaints(("calls", "bodies", "exit"), {"calls": Rule.GOES_ON}) == []
+    assert problems(("calls", "bodies", "exit"), {"calls": Rule.GOES_ON}) == []
 
 
 def test_the_diff_shows_both_sides_and_the_rule() -> None:

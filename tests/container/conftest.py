@@ -10,7 +10,7 @@ import pytest
 from builder.console import Terminal
 from builder.context import cache_folder
 from builder.errors import NoEngine
-from builder.executors.containers import Box, Confines
+from builder.executors.containers import Container, ResourceLimits
 from builder.executors.engine import OWNER_LABEL, Engine, connect, is_dead, this_process
 from builder.executors.images import Images
 
@@ -30,7 +30,7 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def image(engine: Engine) -> str:
     """Debian 11, with what a build calls."""
-    return Images(engine, cache_folder(), Terminal()).workshop(IMAGE)
+    return Images(engine, cache_folder(), Terminal()).executor(IMAGE)
 
 
 @pytest.fixture(autouse=True)
@@ -58,15 +58,15 @@ def names_of_volumes(engine: Engine) -> list[str]:
 
 
 @pytest.fixture
-def box(engine: Engine, image: str) -> Iterator[Box]:
-    with Box(engine, image, Confines(MEMORY)) as box:
-        yield box
+def container(engine: Engine, image: str) -> Iterator[Container]:
+    with Container(engine, image, ResourceLimits(MEMORY)) as container:
+        yield container
 
 
-def say(box: Box, *command: str) -> str:
+def say(container: Container, *command: str) -> str:
     """What a command prints that ends well."""
     said: list[bytes] = []
-    assert box.run(command, {}, said.append) == 0, b"".join(said)
+    assert container.run(command, {}, said.append) == 0, b"".join(said)
     return b"".join(said).decode()
 
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from builder.executors.engine import Engine
-from tests.builds.build_cache import Reference, Yard
+from tests.builds.build_cache import BuildCache, Reference
 from tests.unit.fakes import wait_until
 
 from .conftest import IMAGE, ours
@@ -15,11 +15,13 @@ from .conftest import IMAGE, ours
 CONTAINER_FAILED = 23
 
 
-def test_a_container_gives_the_hosts_bytes_and_files_of_whoever_builds(yard: Yard, reference: Reference) -> None:
-    yard.complete(IMAGE)
-    assert yard.digests() == reference.digests
-    assert yard.leftovers() == []
-    assert {path.lstat().st_uid for path in yard.cache.rglob("*")} == {os.geteuid()}
+def test_a_container_gives_the_hosts_bytes_and_files_of_whoever_builds(
+    build_cache: BuildCache, reference: Reference
+) -> None:
+    build_cache.complete(IMAGE)
+    assert build_cache.digests() == reference.digests
+    assert build_cache.leftovers() == []
+    assert {path.lstat().st_uid for path in build_cache.cache.rglob("*")} == {os.geteuid()}
 
 
 def container_of(engine: Engine, build: subprocess.Popen[str]) -> str | None:
@@ -27,9 +29,9 @@ def container_of(engine: Engine, build: subprocess.Popen[str]) -> str | None:
     return next((container for container, owner in ours(engine).items() if owner.split()[2] == number), None)
 
 
-def under_way(engine: Engine, build: subprocess.Popen[str], yard: Yard) -> str:
+def under_way(engine: Engine, build: subprocess.Popen[str], build_cache: BuildCache) -> str:
     """The build's container, when a step works in it."""
-    wait_until(lambda: build.poll() is not None or list((yard.cache / "work").glob("*/tmp")))
+    wait_until(lambda: build.poll() is not None or list((build_cache.cache / "work").glob("*/tmp")))
     container = container_of(engine, build)
     assert container, build.communicate()[1]
     return container
@@ -37,33 +39,33 @@ def under_way(engine: Engine, build: subprocess.Popen[str], yard: Yard) -> str:
 
 def test_a_container_that_is_killed_is_one_error_and_the_next_build_completes(
     engine: Engine,
-    yard: Yard,
+    build_cache: BuildCache,
     reference: Reference,
 ) -> None:
-    build = yard.start(IMAGE)
-    container = under_way(engine, build, yard)
+    build = build_cache.start(IMAGE)
+    container = under_way(engine, build, build_cache)
     engine.api.kill(container)
     _, err = build.communicate()
     assert build.returncode == CONTAINER_FAILED, err
     assert "Traceback" not in err
     assert "container is gone" in err
-    assert yard.leftovers() == []
-    yard.complete(IMAGE)
-    assert yard.digests() == reference.digests
+    assert build_cache.leftovers() == []
+    build_cache.complete(IMAGE)
+    assert build_cache.digests() == reference.digests
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
 def test_a_build_that_is_ended_takes_its_container_along_and_the_next_one_completes(
     engine: Engine,
-    yard: Yard,
+    build_cache: BuildCache,
     reference: Reference,
     sent: signal.Signals,
 ) -> None:
-    build = yard.start(IMAGE)
-    under_way(engine, build, yard)
+    build = build_cache.start(IMAGE)
+    under_way(engine, build, build_cache)
     build.send_signal(sent)
     build.communicate()
     wait_until(lambda: container_of(engine, build) is None)
-    yard.complete(IMAGE)
-    assert yard.digests() == reference.digests
-    assert yard.leftovers() == []
+    build_cache.complete(IMAGE)
+    assert build_cache.digests() == reference.digests
+    assert build_cache.leftovers() == []

@@ -12,72 +12,78 @@ import pytest
 
 from builder.console import Terminal
 from builder.errors import ContainerFailed, MissingTool, NoImage
-from builder.executors.containers import USER, Box, Confines, furnished
+from builder.executors.containers import USER, Container, ResourceLimits, temporary_image
 from builder.executors.engine import OWNER_LABEL, Engine, this_process
 from builder.executors.images import Images
-from builder.executors.tar_archive import Parcel
+from builder.executors.tar_archive import TarArchive
 from tests.unit.elf_factory import ElfFile
 from tests.unit.fakes import ROOT, wait_until
 
 from .conftest import MEMORY, left, ours, say
 
 
-def test_commands_run_without_privileges_and_without_a_network(box: Box) -> None:
-    status = dict(line.split(":\t", 1) for line in say(box, "cat", "/proc/self/status").splitlines())
+def test_commands_run_without_privileges_and_without_a_network(container: Container) -> None:
+    status = dict(line.split(":\t", 1) for line in say(container, "cat", "/proc/self/status").splitlines())
     assert status["Uid"].split() == [str(USER[0])] * 4
     assert int(status["CapBnd"], 16) == 0
     assert status["NoNewPrivs"] == "1"
-    assert [line.split(":")[0].strip() for line in say(box, "cat", "/proc/net/dev").splitlines()[2:]] == ["lo"]
+    assert [line.split(":")[0].strip() for line in say(container, "cat", "/proc/net/dev").splitlines()[2:]] == ["lo"]
 
 
-def test_a_command_sees_its_variables_and_nothing_of_this_machine(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_sees_its_variables_and_nothing_of_this_machine(
+    container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CFLAGS", "the machine's")
     said: list[bytes] = []
-    assert box.run(("/usr/bin/env",), {"PATH": "/nowhere", "CC": "cc"}, said.append) == 0
+    assert container.run(("/usr/bin/env",), {"PATH": "/nowhere", "CC": "cc"}, said.append) == 0
     seen = dict(line.split("=", 1) for line in b"".join(said).decode().splitlines())
     assert (seen["CC"], seen["PATH"]) == ("cc", "/nowhere")
     assert not set(seen) - {"CC", "PATH", "HOME", "HOSTNAME", "TERM", "container"}
 
 
-def test_how_a_command_ended_is_told(box: Box) -> None:
-    assert [box.run(("sh", "-c", ending), {}, print) for ending in ("exit 0", "exit 7", "kill -9 $$")] == [0, 7, 137]
-    assert box.run(("no-such-program",), {}, print) in (126, 127)
+def test_how_a_command_ended_is_told(container: Container) -> None:
+    assert [container.run(("sh", "-c", ending), {}, print) for ending in ("exit 0", "exit 7", "kill -9 $$")] == [
+        0,
+        7,
+        137,
+    ]
+    assert container.run(("no-such-program",), {}, print) in (126, 127)
 
 
-def test_output_comes_while_a_command_runs(box: Box) -> None:
+def test_output_comes_while_a_command_runs(container: Container) -> None:
     seen: list[tuple[bytes, bool]] = []
 
     def look(piece: bytes) -> None:
-        seen.append((piece, "sleep" in say(box, "sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null || true")))
+        seen.append((piece, "sleep" in say(container, "sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null || true")))
 
-    box.run(("sh", "-c", "echo out; echo err >&2; sleep 1"), {}, look)
+    container.run(("sh", "-c", "echo out; echo err >&2; sleep 1"), {}, look)
     assert b"".join(piece for piece, _ in seen) in (b"out\nerr\n", b"err\nout\n")
     assert seen[0][1]
 
 
-def test_a_command_may_be_silent_for_longer_than_the_engine_may(engine: Engine, box: Box) -> None:
+def test_a_command_may_be_silent_for_longer_than_the_engine_may(engine: Engine, container: Container) -> None:
     before, engine.api.timeout = engine.api.timeout, 1
     try:
-        assert box.run(("sleep", "3"), {}, print) == 0
+        assert container.run(("sleep", "3"), {}, print) == 0
     finally:
         engine.api.timeout = before
 
 
-def test_what_goes_in_comes_out_as_it_was_and_is_ours(box: Box, tmp_path: Path) -> None:
+def test_what_goes_in_comes_out_as_it_was_and_is_ours(container: Container, tmp_path: Path) -> None:
     source = tmp_path / "in"
     source.mkdir()
     (source / "tool").write_bytes(bytes(range(256)) * 5000)
     (source / "tool").chmod(0o755)
     (source / "link").symlink_to("tool")
     os.utime(source / "tool", (1_000_000_000, 1_000_000_000))
-    with Parcel(USER) as parcel:
-        parcel.folder("work")
-        parcel.add(source, "work/in")
-        box.put(parcel)
-    assert say(box, "stat", "-c", "%u %g %a %Y", "/work/in/tool").split() == ["993", "990", "755", "1000000000"]
-    say(box, "sh", "-c", "cd /work && mv in out && echo more > out/new")
+    with TarArchive(USER) as tar:
+        tar.folder("work")
+        tar.add(source, "work/in")
+        container.put(tar)
+    assert say(container, "stat", "-c", "%u %g %a %Y", "/work/in/tool").split() == ["993", "990", "755", "1000000000"]
+    say(container, "sh", "-c", "cd /work && mv in out && echo more > out/new")
     (tmp_path / "back").mkdir()
-    box.take("/work/out", tmp_path / "back")
+    container.take("/work/out", tmp_path / "back")
     out = tmp_path / "back" / "out"
     assert (out / "tool").read_bytes() == (source / "tool").read_bytes()
     assert ((out / "tool").stat().st_mode & 0o777, (out / "tool").stat().st_mtime) == (0o755, 1_000_000_000)
@@ -85,67 +91,70 @@ def test_what_goes_in_comes_out_as_it_was_and_is_ours(box: Box, tmp_path: Path) 
     assert {path.lstat().st_uid for path in out.rglob("*")} == {os.geteuid()}
 
 
-def test_what_is_not_there_cannot_be_taken(box: Box, tmp_path: Path) -> None:
+def test_what_is_not_there_cannot_be_taken(container: Container, tmp_path: Path) -> None:
     with pytest.raises(ContainerFailed, match="/work/nothing"):
-        box.take("/work/nothing", tmp_path)
+        container.take("/work/nothing", tmp_path)
 
 
-def test_memory_is_limited(box: Box) -> None:
+def test_memory_is_limited(container: Container) -> None:
     greedy = f'my $x = "x" x {2 * MEMORY}; print length $x'
-    assert box.run(("perl", "-e", greedy), {}, print) == 128 + signal.SIGKILL
-    assert say(box, "echo", "still there") == "still there\n"
+    assert container.run(("perl", "-e", greedy), {}, print) == 128 + signal.SIGKILL
+    assert say(container, "echo", "still there") == "still there\n"
 
 
 def test_processes_are_limited(engine: Engine, image: str) -> None:
-    with Box(engine, image, Confines(MEMORY, processes=20)) as box:
+    with Container(engine, image, ResourceLimits(MEMORY, processes=20)) as container:
         many = "for n in $(seq 50); do sleep 5 & done"
         said: list[bytes] = []
-        assert box.run(("sh", "-c", many), {}, said.append) != 0
+        assert container.run(("sh", "-c", many), {}, said.append) != 0
         assert b"fork" in b"".join(said).lower()
 
 
 def test_more_processors_than_there_are_may_be_asked_for(engine: Engine, image: str) -> None:
-    with Box(engine, image, Confines(MEMORY, cpus=1000)) as box:
-        assert say(box, "echo", "fine") == "fine\n"
+    with Container(engine, image, ResourceLimits(MEMORY, cpus=1000)) as container:
+        assert say(container, "echo", "fine") == "fine\n"
 
 
 def test_with_scratch_space_all_else_is_read_only(engine: Engine, image: str) -> None:
-    with Box(engine, image, Confines(MEMORY, scratch=1 << 20)) as box:
-        assert box.run(("touch", "/usr/file"), {}, print) != 0
-        say(box, "sh", "-c", "echo 'echo ran' > /tmp/tool && chmod +x /tmp/tool && /tmp/tool")
+    with Container(engine, image, ResourceLimits(MEMORY, scratch=1 << 20)) as container:
+        assert container.run(("touch", "/usr/file"), {}, print) != 0
+        say(container, "sh", "-c", "echo 'echo ran' > /tmp/tool && chmod +x /tmp/tool && /tmp/tool")
         said: list[bytes] = []
-        assert box.run(("sh", "-c", "head -c 2000000 /dev/zero > /tmp/large"), {}, said.append) != 0
+        assert container.run(("sh", "-c", "head -c 2000000 /dev/zero > /tmp/large"), {}, said.append) != 0
         assert b"No space left on device" in b"".join(said)
 
 
 def test_an_image_can_be_furnished_for_as_long_as_it_is_needed(engine: Engine, image: str) -> None:
-    with Parcel((0, 0)) as parcel:
-        parcel.text("opt/note", "for root to write\n")
-        with furnished(engine, image, parcel) as prepared, Box(engine, prepared, Confines(MEMORY)) as box:
-            assert say(box, "cat", "/opt/note") == "for root to write\n"
-            assert box.run(("sh", "-c", "echo > /opt/note"), {}, print) != 0
+    with TarArchive((0, 0)) as tar:
+        tar.text("opt/note", "for root to write\n")
+        with (
+            temporary_image(engine, image, tar) as prepared,
+            Container(engine, prepared, ResourceLimits(MEMORY)) as container,
+        ):
+            assert say(container, "cat", "/opt/note") == "for root to write\n"
+            assert container.run(("sh", "-c", "echo > /opt/note"), {}, print) != 0
         assert left(engine) == []
-        with pytest.raises(NoImage), Box(engine, prepared, Confines(MEMORY)):
+        with pytest.raises(NoImage), Container(engine, prepared, ResourceLimits(MEMORY)):
             pytest.fail("the image is there")
 
 
-def test_a_container_that_is_removed_while_a_command_runs_is_an_error(engine: Engine, box: Box) -> None:
+def test_a_container_that_is_removed_while_a_command_runs_is_an_error(engine: Engine, container: Container) -> None:
     with pytest.raises(ContainerFailed, match="gone") as caught:
-        box.run(("sh", "-c", "echo on; sleep 60"), {}, lambda _: engine.api.kill(box.id))
+        container.run(("sh", "-c", "echo on; sleep 60"), {}, lambda _: engine.api.kill(container.id))
     assert caught.value.exit_code == 23
 
 
 HOLDS_A_BOX = """
 import signal, sys
 from builder.context import report_errors
-from builder.executors.containers import Box, Confines
+from builder.executors.containers import Container, ResourceLimits
 from builder.executors.engine import connect
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def hold(terminal):
-    with connect() as engine, Box(engine, sys.argv[1], Confines(1 << 28)) as box:
-        box.run(("sh", "-c", "echo $$; sleep 600"), {}, lambda piece: print(box.id, flush=True))
+    with connect() as engine, Container(engine, sys.argv[1], ResourceLimits(1 << 28)) as container:
+        container.run(("sh", "-c", "echo $$; sleep 600"), {}, lambda piece: print(container.id, flush=True))
 
 sys.exit(report_errors(hold))
 """
@@ -195,7 +204,7 @@ def test_what_a_killed_process_left_is_swept_and_what_others_use_is_not(engine: 
 
 def test_leaving_a_box_takes_no_time(engine: Engine, image: str) -> None:
     """Ten seconds would mean that a process which ignores a signal was asked kindly."""
-    with Box(engine, image, Confines(MEMORY)):
+    with Container(engine, image, ResourceLimits(MEMORY)):
         before = time.monotonic()
     assert time.monotonic() - before < 8
 
@@ -210,7 +219,7 @@ def test_an_image_for_a_processor_that_nobody_knows_names_what_would_run_it(engi
     try:
         with (
             pytest.raises(MissingTool, match=r"(?s)another processor.*qemu-user-static"),
-            Box(engine, image, Confines(MEMORY)),
+            Container(engine, image, ResourceLimits(MEMORY)),
         ):
             pass
     finally:

@@ -1,4 +1,4 @@
-"""builder.executors.container: a room there is as a room here."""
+"""builder.executors.container: a sandbox there is as a sandbox here."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +7,8 @@ import pytest
 
 from builder.errors import MissingTool, NoImage, StepFailed
 from builder.executors import FIXED_ENVIRONMENT
-from builder.executors.choice import open_workshop
-from builder.executors.container import Container, ContainerRoom, container
+from builder.executors.choice import open_executor
+from builder.executors.container import ContainerExecutor, ContainerSandbox, container_executor
 from builder.executors.containers import USER
 from builder.executors.engine import Engine
 from builder.executors.host import Host
@@ -29,38 +29,38 @@ def host(tmp_path: Path) -> Host:
 
 
 @pytest.fixture
-def workshop(engine: Engine, image: str, host: Host) -> Iterator[Container]:
-    with container(engine, image, host) as workshop:
-        yield workshop
+def executor(engine: Engine, image: str, host: Host) -> Iterator[ContainerExecutor]:
+    with container_executor(engine, image, host) as executor:
+        yield executor
 
 
-def a_room(workshop: Container, work: Path) -> ContainerRoom:
-    """A room as a step finds it, with a source tree of one file."""
+def a_room(executor: ContainerExecutor, work: Path) -> ContainerSandbox:
+    """A sandbox as a step finds it, with a source tree of one file."""
     (work / "src").mkdir(parents=True)
     (work / "src" / "poem").write_text("a rose", encoding="utf-8")
-    room = workshop.room(work, work.with_name(f"{work.name}.log"))
-    room.send("src")
-    return room
+    sandbox = executor.sandbox(work, work.with_name(f"{work.name}.log"))
+    sandbox.send("src")
+    return sandbox
 
 
 @pytest.fixture
-def room(workshop: Container, tmp_path: Path) -> ContainerRoom:
-    return a_room(workshop, tmp_path / "work")
+def sandbox(executor: ContainerExecutor, tmp_path: Path) -> ContainerSandbox:
+    return a_room(executor, tmp_path / "work")
 
 
-def said(room: ContainerRoom) -> list[str]:
+def said(sandbox: ContainerSandbox) -> list[str]:
     """What commands printed, without the headings."""
-    lines = room.log.path.read_text(encoding="utf-8").splitlines()
+    lines = sandbox.log.path.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith(("$ ", "  "))]
 
 
-def test_the_image_has_what_a_build_calls(workshop: Container) -> None:
-    workshop.prepare()
+def test_the_image_has_what_a_build_calls(executor: ContainerExecutor) -> None:
+    executor.prepare()
 
 
-def test_a_command_sees_a_fixed_environment_and_nothing_else(room: ContainerRoom) -> None:
-    room.run(("env",), {"CC": "cc"})
-    assert dict(line.split("=", 1) for line in said(room)) == {
+def test_a_command_sees_a_fixed_environment_and_nothing_else(sandbox: ContainerSandbox) -> None:
+    sandbox.run(("env",), {"CC": "cc"})
+    assert dict(line.split("=", 1) for line in said(sandbox)) == {
         **FIXED_ENVIRONMENT,
         "SOURCE_DATE_EPOCH": "1000000000",
         "MAKEFLAGS": "-j3",
@@ -74,55 +74,57 @@ def test_a_command_sees_a_fixed_environment_and_nothing_else(room: ContainerRoom
     }
 
 
-def test_only_the_listed_programs_and_the_rooms_own_are_on_the_path(room: ContainerRoom) -> None:
-    room.write("bin/cc", '#!/bin/sh\nexec "$ZIG" "$@"\n', executable=True)
-    room.run(("ls", "../bin"), {})
-    assert said(room) == sorted([*TOOLS, "cc"])
-    room.run(("cc",), {})
-    assert said(room)[-1] == "zig"
+def test_only_the_listed_programs_and_the_rooms_own_are_on_the_path(sandbox: ContainerSandbox) -> None:
+    sandbox.write("bin/cc", '#!/bin/sh\nexec "$ZIG" "$@"\n', executable=True)
+    sandbox.run(("ls", "../bin"), {})
+    assert said(sandbox) == sorted([*TOOLS, "cc"])
+    sandbox.run(("cc",), {})
+    assert said(sandbox)[-1] == "zig"
 
 
-def test_what_is_sent_may_be_changed_and_what_is_put_is_only_read(room: ContainerRoom, tmp_path: Path) -> None:
+def test_what_is_sent_may_be_changed_and_what_is_put_is_only_read(sandbox: ContainerSandbox, tmp_path: Path) -> None:
     given = tmp_path / "given"
     given.mkdir()
     (given / "header").write_text("one", encoding="utf-8")
-    room.put(given, "deps/given")
-    room.write("config.site", "answer=yes\n")
-    room.run(("sh", "-c", "cat ../deps/given/header ../config.site > ../out/all; echo more >> poem"), {})
-    room.bring("out")
-    room.bring("src")
-    assert (room.work / "out" / "all").read_text(encoding="utf-8") == "oneanswer=yes\n"
-    assert (room.work / "src" / "poem").read_text(encoding="utf-8") == "a rosemore\n"
+    sandbox.put(given, "deps/given")
+    sandbox.write("config.site", "answer=yes\n")
+    sandbox.run(("sh", "-c", "cat ../deps/given/header ../config.site > ../out/all; echo more >> poem"), {})
+    sandbox.bring("out")
+    sandbox.bring("src")
+    assert (sandbox.work / "out" / "all").read_text(encoding="utf-8") == "oneanswer=yes\n"
+    assert (sandbox.work / "src" / "poem").read_text(encoding="utf-8") == "a rosemore\n"
     assert (given / "header").read_text(encoding="utf-8") == "one"
 
 
-def test_the_next_room_has_nothing_of_the_one_before(workshop: Container, room: ContainerRoom, tmp_path: Path) -> None:
-    room.run(("touch", "../out/old"), {})
-    another = a_room(workshop, tmp_path / "another")
+def test_the_next_room_has_nothing_of_the_one_before(
+    executor: ContainerExecutor, sandbox: ContainerSandbox, tmp_path: Path
+) -> None:
+    sandbox.run(("touch", "../out/old"), {})
+    another = a_room(executor, tmp_path / "another")
     another.run(("ls", "../out"), {})
     assert said(another) == []
 
 
-def test_nothing_in_a_room_belongs_to_root(room: ContainerRoom) -> None:
-    room.run(("find", "..", "!", "-uid", str(USER[0])), {})
-    assert said(room) == []
+def test_nothing_in_a_room_belongs_to_root(sandbox: ContainerSandbox) -> None:
+    sandbox.run(("find", "..", "!", "-uid", str(USER[0])), {})
+    assert said(sandbox) == []
 
 
-def test_a_command_that_fails_shows_the_end_of_its_output(room: ContainerRoom) -> None:
+def test_a_command_that_fails_shows_the_end_of_its_output(sandbox: ContainerSandbox) -> None:
     with pytest.raises(StepFailed, match="exit code 7") as caught:
-        room.run(("sh", "-c", "echo wrong >&2; exit 7"), {"CC": "cc"})
+        sandbox.run(("sh", "-c", "echo wrong >&2; exit 7"), {"CC": "cc"})
     assert caught.value.why.endswith("| wrong")
-    assert room.log.path.read_text(encoding="utf-8") == "\n$ sh -c echo wrong >&2; exit 7\n  CC=cc\nwrong\n"
+    assert sandbox.log.path.read_text(encoding="utf-8") == "\n$ sh -c echo wrong >&2; exit 7\n  CC=cc\nwrong\n"
 
 
-def test_a_command_that_takes_too_much_memory_is_told_of_the_limit(room: ContainerRoom) -> None:
+def test_a_command_that_takes_too_much_memory_is_told_of_the_limit(sandbox: ContainerSandbox) -> None:
     with pytest.raises(StepFailed, match=r"exit code 137 \(memory may have run out: the container has 5 GiB\)"):
-        room.run(("sh", "-c", "kill -9 $$"), {})
+        sandbox.run(("sh", "-c", "kill -9 $$"), {})
 
 
-def test_a_program_that_a_room_does_not_have_is_named(room: ContainerRoom) -> None:
+def test_a_program_that_a_room_does_not_have_is_named(sandbox: ContainerSandbox) -> None:
     with pytest.raises(StepFailed, match="gcc"):
-        room.run(("gcc",), {})
+        sandbox.run(("gcc",), {})
 
 
 def test_an_image_without_what_a_build_calls_is_told_what_is_missing(
@@ -130,8 +132,8 @@ def test_an_image_without_what_a_build_calls_is_told_what_is_missing(
 ) -> None:
     small = Images(engine, tmp_path, RecordingReport(), small_root).root("small")
     try:
-        with container(engine, small, host) as workshop, pytest.raises(MissingTool) as caught:
-            workshop.prepare()
+        with container_executor(engine, small, host) as executor, pytest.raises(MissingTool) as caught:
+            executor.prepare()
     finally:
         engine.api.remove_image(small)
     assert "small" in caught.value.what
@@ -141,31 +143,31 @@ def test_an_image_without_what_a_build_calls_is_told_what_is_missing(
 
 def test_auto_takes_a_container_where_there_is_one(image: str, host: Host) -> None:
     report = RecordingReport()
-    with open_workshop("auto", image, host, report) as workshop:
-        assert isinstance(workshop, Container)
+    with open_executor("auto", image, host, report) as executor:
+        assert isinstance(executor, ContainerExecutor)
     assert report.notes == [f"building in a container of {image}"]
 
 
 def test_auto_builds_on_the_host_where_the_image_cannot_be_had(host: Host) -> None:
     report = RecordingReport()
-    with open_workshop("auto", "localhost:9/nowhere", host, report) as workshop:
-        assert workshop is host
+    with open_executor("auto", "localhost:9/nowhere", host, report) as executor:
+        assert executor is host
     assert "not in a container of localhost:9/nowhere" in report.notes[-1]
 
 
 def test_a_container_that_cannot_be_had_is_an_error(host: Host) -> None:
-    with pytest.raises(NoImage), open_workshop("container", "localhost:9/nowhere", host, RecordingReport()):
+    with pytest.raises(NoImage), open_executor("container", "localhost:9/nowhere", host, RecordingReport()):
         pytest.fail("there is a container")
 
 
 def test_the_clock_of_debian11_later_is_ahead(engine: Engine, host: Host, image: str, tmp_path: Path) -> None:
     years: list[float] = []
     for name in (image, f"{IMAGE}-later"):
-        with open_workshop("container", name, host, RecordingReport()) as workshop:
+        with open_executor("container", name, host, RecordingReport()) as executor:
             work = tmp_path / str(len(years))
             work.mkdir()
-            room = workshop.room(work, tmp_path / "log")
-            assert isinstance(room, ContainerRoom)
-            room.run(("date", "+%s"), {}, cwd=".")
-            years.append(int(said(room)[-1]) / 86400 / 365)
+            sandbox = executor.sandbox(work, tmp_path / "log")
+            assert isinstance(sandbox, ContainerSandbox)
+            sandbox.run(("date", "+%s"), {}, cwd=".")
+            years.append(int(said(sandbox)[-1]) / 86400 / 365)
     assert 1 < years[1] - years[0] < 2

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from builder.errors import NoSpace
-from builder.executors.container import container
-from builder.executors.containers import USER, Box, Confines
+from builder.executors.container import container_executor
+from builder.executors.containers import USER, Container, ResourceLimits
 from builder.executors.engine import Engine, connect
 from builder.executors.host import Host
-from builder.executors.tar_archive import Parcel
+from builder.executors.tar_archive import TarArchive
 from tests.unit.fakes import wait_until
 
 from .conftest import MEMORY, left
@@ -48,11 +48,11 @@ def cramped(engine: Engine, image: str, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_a_command_that_fills_the_disk_is_told_from_one_that_fails(cramped: Engine, image: str, tmp_path: Path) -> None:
-    with container(cramped, image, Host(tmp_path, tmp_path / "none", 0, 1)) as workshop:
+    with container_executor(cramped, image, Host(tmp_path, tmp_path / "none", 0, 1)) as executor:
         (tmp_path / "work").mkdir()
-        room = workshop.room(tmp_path / "work", tmp_path / "log")
+        sandbox = executor.sandbox(tmp_path / "work", tmp_path / "log")
         with pytest.raises(NoSpace) as caught:
-            room.run(("sh", "-c", "cat /dev/zero > ../out/large"), {}, cwd="out")
+            sandbox.run(("sh", "-c", "cat /dev/zero > ../out/large"), {}, cwd="out")
     assert caught.value.exit_code == 17
     assert "engine has no space left" in caught.value.what
     assert "cat /dev/zero" in caught.value.why
@@ -62,8 +62,8 @@ def test_a_command_that_fills_the_disk_is_told_from_one_that_fails(cramped: Engi
 def test_what_does_not_fit_into_a_container_is_told_as_that(cramped: Engine, image: str, tmp_path: Path) -> None:
     with (tmp_path / "large").open("wb") as file:
         file.truncate(600 << 20)
-    with Box(cramped, image, Confines(MEMORY)) as box, Parcel(USER, tmp_path) as parcel:
-        parcel.add(tmp_path / "large", "work/large")
+    with Container(cramped, image, ResourceLimits(MEMORY)) as container, TarArchive(USER, tmp_path) as tar:
+        tar.add(tmp_path / "large", "work/large")
         with pytest.raises(NoSpace, match="engine has no space left"):
-            box.put(parcel)
+            container.put(tar)
     assert left(cramped) == []

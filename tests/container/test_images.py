@@ -12,7 +12,7 @@ import pytest
 
 from builder.errors import MissingTool, NoImage, WrongHash
 from builder.executors import images as module
-from builder.executors.containers import Box, Confines
+from builder.executors.containers import Container, ResourceLimits
 from builder.executors.engine import Engine
 from builder.executors.images import Image, Images, load_images
 from builder.pins import Archive
@@ -73,8 +73,8 @@ def test_a_pinned_root_is_downloaded_checked_imported_once_and_runs(
     images = pinned(images, content, server.url)
     reference = images.root(NAME)
     assert hashlib.sha256(content).hexdigest()[:12] in reference
-    with Box(engine, reference, Confines(MEMORY)) as box:
-        assert say(box, "/bin/sh", "-c", "echo $0 runs") == "/bin/sh runs\n"
+    with Container(engine, reference, ResourceLimits(MEMORY)) as container:
+        assert say(container, "/bin/sh", "-c", "echo $0 runs") == "/bin/sh runs\n"
     report.notes.clear()
     assert images.root(NAME) == reference
     assert (report.notes, len(server.ranges)) == ([], 1)
@@ -125,8 +125,8 @@ def test_another_file_is_never_taken_for_amazons(engine: Engine, images: Images,
 
 def test_a_given_file_makes_an_image_under_any_other_name(engine: Engine, images: Images, small_root: Path) -> None:
     reference = replace(images, rootfs=small_root).root("mine")
-    with Box(engine, reference, Confines(MEMORY)) as box:
-        assert say(box, "/bin/cat", "/proc/self/comm") == "cat\n"
+    with Container(engine, reference, ResourceLimits(MEMORY)) as container:
+        assert say(container, "/bin/cat", "/proc/self/comm") == "cat\n"
 
 
 def test_a_file_that_is_no_archive_is_refused(images: Images, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_an_unknown_image_that_nobody_has_is_refused_with_the_known_ones(images:
 
 def test_an_image_that_the_engine_has_needs_no_entry(images: Images, image: str) -> None:
     assert images.root(image) == image
-    assert images.workshop(image) == image
+    assert images.executor(image) == image
 
 
 def saved_image(tag: str, architecture: str) -> bytes:
@@ -187,9 +187,9 @@ def test_a_dockerfile_is_carried_out_once_for_each_text(
     for text in ("first", "first", "second"):
         recipe = f"ARG ROOT\nFROM ${{ROOT}}\nRUN echo {text} > /made\n"
         (dockerfiles / f"{NAME}.Dockerfile").write_text(recipe, encoding="utf-8")
-        references.append(ours.workshop(NAME))
-        with Box(engine, references[-1], Confines(MEMORY)) as box:
-            assert say(box, "cat", "/made") == f"{text}\n"
+        references.append(ours.executor(NAME))
+        with Container(engine, references[-1], ResourceLimits(MEMORY)) as container:
+            assert say(container, "cat", "/made") == f"{text}\n"
     assert references[0] == references[1] != references[2]
     assert sum("making" in note for note in report.notes) == 2
 
@@ -201,7 +201,7 @@ def test_a_dockerfile_that_fails_says_so_and_leaves_nothing(
     (dockerfiles / f"{NAME}.Dockerfile").write_text(recipe, encoding="utf-8")
     containers = len(engine.api.containers(all=True))
     with pytest.raises(NoImage, match="tested cannot be made") as caught:
-        replace(images, known={NAME: Image(NAME, suite="none")}, rootfs=small_root).workshop(NAME)
+        replace(images, known={NAME: Image(NAME, suite="none")}, rootfs=small_root).executor(NAME)
     assert "no way to the mirror" in caught.value.why
     assert len(engine.api.containers(all=True)) == containers
 

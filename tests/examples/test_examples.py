@@ -22,7 +22,7 @@ REGION = "eu-west-3"
 
 def invoke(layer: Path, example: str, event: str | None = None) -> "subprocess.CompletedProcess[str]":
     folder = EXAMPLES / example
-    words = ("--workshop=host", f"--zip={layer}", f"--source={folder}", "--handler=function.handler", "--event=-")
+    words = ("--in=host", f"--zip={layer}", f"--source={folder}", "--handler=function.handler", "--event=-")
     given = (folder / "event.json").read_text(encoding="utf-8") if event is None else event
     command = (sys.executable, "-m", "builder", "invoke", *words)
     return subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, check=False)

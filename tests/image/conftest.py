@@ -2,9 +2,9 @@
 
 import pytest
 
-from tools.support.product import INSIDE
+from tools.support.product import IN_CONTAINER
 
 
 def pytest_collection_modifyitems() -> None:
-    if INSIDE is None:
+    if IN_CONTAINER is None:
         pytest.exit("tests/image runs inside a container: nox -s test_in_container -- --image=debian11", 4)

@@ -12,14 +12,14 @@ import pytest
 import trustme
 
 from tests.in_container import BUNDLES
-from tools.support.product import INSIDE
+from tools.support.product import IN_CONTAINER
 
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     """The one that was added to the image's bundle."""
-    assert INSIDE
-    pem = (INSIDE / "authority.pem").read_bytes()
+    assert IN_CONTAINER
+    pem = (IN_CONTAINER / "authority.pem").read_bytes()
     return trustme.CA.from_pem(cert_bytes=pem, private_key_bytes=pem)
 
 

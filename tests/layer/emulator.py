@@ -15,9 +15,9 @@ from typing import Any
 from builder.context import cache_folder
 from builder.emulator.emulator import lay_emulator
 from builder.platform import this_machine
-from tools.support.product import INSIDE, Layer
+from tools.support.product import IN_CONTAINER, Layer
 
-INSIDE_TASK = Path("/tmp/task")
+TASK_IN_CONTAINER = Path("/tmp/task")
 """Where /var/task leads in a container that is read-only but for /tmp."""
 
 _START = 60.0
@@ -33,8 +33,8 @@ class _Quiet:
 
 def emulator(folder: Path) -> Path:
     """The pinned emulator for this machine, out of the wheel that it ships in."""
-    if INSIDE:
-        return INSIDE / "aws-lambda-rie"
+    if IN_CONTAINER:
+        return IN_CONTAINER / "aws-lambda-rie"
     return emulator_for(this_machine().lambda_name, folder)
 
 
@@ -70,9 +70,9 @@ def running(
     log = task.parent / "log"
     # A /var of its own: the machine's may have no task/, and gets none.
     setup = f"mount -t tmpfs none /mnt; mkdir /mnt/task; mount --bind {task} /mnt/task; mount --rbind /mnt /var"
-    if INSIDE:
+    if IN_CONTAINER:
         setup = ""
-        _point(INSIDE_TASK, task)
+        _point(TASK_IN_CONTAINER, task)
     command = layer.at_opt(
         str(program),
         f"--runtime-interface-emulator-address=127.0.0.1:{front}",

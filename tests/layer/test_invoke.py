@@ -59,7 +59,7 @@ def command(layer_zip: Path, tmp_path: Path) -> tuple[str, ...]:
     task = tmp_path / "task"
     task.mkdir()
     (task / "function.py").write_text(FUNCTION, encoding="utf-8")
-    words = ("--workshop=host", f"--source={task}", f"--zip={layer_zip}", "--event=-")
+    words = ("--in=host", f"--source={task}", f"--zip={layer_zip}", "--event=-")
     return (sys.executable, "-m", "builder", "invoke", *words)
 
 

@@ -3,10 +3,11 @@
 import pytest
 
 from builder.platform import this_machine
-from tools.support.product import INSIDE, TARGET, Layer
+from tools.support.product import IN_CONTAINER, TARGET, Layer
 
 pytestmark = pytest.mark.skipif(
-    INSIDE is not None or TARGET.cpu != this_machine(), reason="what runs may be qemu, whose memory is its own affair"
+    IN_CONTAINER is not None or TARGET.cpu != this_machine(),
+    reason="what runs may be qemu, whose memory is its own affair",
 )
 
 USED = """
@@ -60,7 +61,7 @@ def test_what_is_made_in_turn_lies_in_turn_in_memory_that_was_used_before(layer:
 def ascending():
     points = [Point(number) for number in range(60_000)]
     places = [id(point) for point in points]
-    kept.extend(points[::5000])  # no arena becomes empty
+    kept.extend(points[::5000])  # no workspace becomes empty
     points.reverse()  # a list drops its last one first
     return sum(a < b for a, b in zip(places, places[1:])) / len(places)
 

@@ -39,13 +39,13 @@ import hashlib, ssl
 
 def handler(event, context):
     text = event.encode()
-    box = Fernet(Fernet.generate_key())
+    container = Fernet(Fernet.generate_key())
     key = ec.generate_private_key(ec.SECP256R1())
     key.public_key().verify(key.sign(text, ec.ECDSA(hashes.SHA256())), text, ec.ECDSA(hashes.SHA256()))
     digest = hashes.Hash(hashes.SHA256())
     digest.update(text)
     return [
-        box.decrypt(box.encrypt(text)).decode(),
+        container.decrypt(container.encrypt(text)).decode(),
         AESGCM(bytes(32)).decrypt(bytes(12), AESGCM(bytes(32)).encrypt(bytes(12), text, None), None).decode(),
         digest.finalize() == hashlib.sha256(text).digest(),
         len(ed25519.Ed25519PrivateKey.generate().sign(text)),

@@ -15,8 +15,8 @@ from builder import ARCH_VARIABLE
 from builder.console import Terminal
 from builder.context import cache_folder
 from builder.errors import BuildError
-from builder.executors import Workshop
-from builder.executors.container import container
+from builder.executors import Executor
+from builder.executors.container import container_executor
 from builder.executors.engine import connect
 from builder.executors.host import Host
 from builder.executors.images import Images
@@ -26,7 +26,7 @@ from builder.pins import load_pins
 from builder.plan import Compile, Step, epoch
 from builder.platform import CPUS, Cpu, this_machine
 from builder.recipes import Recipe, make_out
-from builder.run import Site, carry_out
+from builder.run import BuildContext, run_plan
 from builder.store import Store
 from builder.toolchain import COMPILER_FLAGS, INTERPRETER_FLAGS, INTERPRETER_LINKER_FLAGS, LINKER_FLAGS, words, wrappers
 from tests.builds.build_cache import SHORT, planned
@@ -74,11 +74,11 @@ class Machine:
 
     cpu: Cpu
     steps: dict[str, Step]
-    site: Site
+    site: BuildContext
 
     def leaves(self, step: Step) -> dict[str, str]:
         """Path → sha256 of what a step leaves, after those that it needs."""
-        folder = carry_out(tuple(_with_inputs(step)), self.site)
+        folder = run_plan(tuple(_with_inputs(step)), self.site)
         files = (path for path in folder.rglob("*") if path.is_file() and path != folder / "step.json")
         return {str(path.relative_to(folder)): file_sha256(path) for path in files}
 
@@ -89,7 +89,7 @@ class Machine:
         work = replace(own.work, recipe=recipe, wrappers=wrappers(TARGET, self.cpu), profile=None)
         added = {field.name: repr(getattr(recipe, field.name)) for field in fields(recipe)}
         inputs = (self.steps["toolchain"], *(self.steps[need] for need in recipe.needs))
-        return self.leaves(Step(name, work, inputs, {**own.ingredients, **added}))
+        return self.leaves(Step(name, work, inputs, {**own.key_inputs, **added}))
 
 
 def _with_inputs(step: Step) -> Iterator[Step]:
@@ -102,7 +102,7 @@ def on(step: Step, *given: Step) -> Step:
     """A step with other inputs in the places of its own."""
     changed = {one.name.partition("-")[0]: one for one in given}
     inputs = tuple(changed.get(one.name.partition("-")[0], one) for one in step.inputs)
-    return replace(step, inputs=inputs, ingredients={one.name: one.key for one in inputs})
+    return replace(step, inputs=inputs, key_inputs={one.name: one.key for one in inputs})
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +130,11 @@ def host(cpu: Cpu, store: Store) -> Host:
     return Host(store.root, store.result(planned(cpu)["toolchain"]), epoch(load_pins(), TARGET), 2)
 
 
-def machine(cpu: Cpu, store: Store, workshop: Workshop) -> Machine:
+def machine(cpu: Cpu, store: Store, executor: Executor) -> Machine:
     steps = planned(cpu)
     if cpu == THERE:
         steps["build_python"] = stand_in(planned()["cpython"])
-    return Machine(cpu, steps, Site(cache_folder(), store, workshop, Terminal()))
+    return Machine(cpu, steps, BuildContext(cache_folder(), store, executor, Terminal()))
 
 
 @pytest.fixture(scope="module")
@@ -146,10 +146,10 @@ def here(store: Store) -> Machine:
 def there(store: Store) -> Iterator[Machine]:
     try:
         with connect() as engine:
-            image = Images(engine, cache_folder(), Terminal(), machine=THERE.machine).workshop(IMAGE)
-            with container(engine, image, host(THERE, store)) as workshop:
-                workshop.prepare()
-                yield machine(THERE, store, workshop)
+            image = Images(engine, cache_folder(), Terminal(), machine=THERE.machine).executor(IMAGE)
+            with container_executor(engine, image, host(THERE, store)) as executor:
+                executor.prepare()
+                yield machine(THERE, store, executor)
     except BuildError as error:
         pytest.fail(str(error), pytrace=False)
 

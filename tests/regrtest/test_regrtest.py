@@ -6,9 +6,9 @@ import pytest
 
 from builder.errors import BadPins
 from builder.interpreters.cpython import recipe as cpython
-from tools.regrtest.knowledge import Knowledge, LeftOut, Skipped, load_knowledge
+from tools.regrtest.knowledge import Excluded, Expectations, Skipped, load_expectations
 from tools.regrtest.modules import recipe
-from tools.regrtest.outcome import Outcome, complaints, unproved
+from tools.regrtest.outcome import Outcome, problems, unproved
 from tools.support.product import TARGET
 
 RAN = """\
@@ -52,16 +52,16 @@ AssertionError: 3 != 4
 """
 
 
-def known(*skipped: Skipped, left_out: tuple[LeftOut, ...] = ()) -> Knowledge:
-    return Knowledge(skipped, left_out, {})
+def known(*skipped: Skipped, left_out: tuple[Excluded, ...] = ()) -> Expectations:
+    return Expectations(skipped, left_out, {})
 
 
-def left_out(says: str, *tests: str) -> LeftOut:
-    return LeftOut("test_sysconfig", tuple(f"test_sysconfig.{test}" for test in tests), says, "No compiler.")
+def left_out(says: str, *tests: str) -> Excluded:
+    return Excluded("test_sysconfig", tuple(f"test_sysconfig.{test}" for test in tests), says, "No compiler.")
 
 
 def test_what_is_known_has_no_contradictions() -> None:
-    assert set(load_knowledge().parts) == {"ci", "native"}
+    assert set(load_expectations().parts) == {"ci", "native"}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_an_entry_that_is_not_complete_is_refused(tmp_path: Path, text: str, pro
     path = tmp_path / "tests.toml"
     path.write_text(text)
     with pytest.raises(BadPins) as caught:
-        load_knowledge(path)
+        load_expectations(path)
     assert problem in caught.value.why
 
 
@@ -92,27 +92,27 @@ def test_files_reasons_and_totals_are_read() -> None:
 
 
 def test_a_skip_that_is_known_is_none_to_complain_about() -> None:
-    assert list(complaints(known(*SKIPPED), Outcome.read(RAN), whole=True)) == []
+    assert list(problems(known(*SKIPPED), Outcome.read(RAN), whole=True)) == []
 
 
 def test_a_skip_that_nobody_explained_is_and_so_is_one_for_another_reason() -> None:
     other = Skipped(("test_readline",), "named '_readline'", "No terminal.")
-    assert list(complaints(known(other), Outcome.read(RAN), whole=True)) == [
+    assert list(problems(known(other), Outcome.read(RAN), whole=True)) == [
         "test.test_gdb.test_misc skipped itself: no gdb",
         "test_readline skipped itself: No module named 'readline'",
     ]
 
 
 def test_a_file_that_does_not_skip_itself_any_more_is() -> None:
-    (complaint,) = complaints(known(*SKIPPED, Skipped(("test_socket",), "a", "b")), Outcome.read(RAN), whole=True)
+    (complaint,) = problems(known(*SKIPPED, Skipped(("test_socket",), "a", "b")), Outcome.read(RAN), whole=True)
     assert "test_socket" in complaint
 
 
 def test_a_file_that_does_not_exist_is_but_only_a_whole_run_knows() -> None:
-    knowledge = known(*SKIPPED, left_out=(LeftOut("test_gone", ("test_gone.T.test",), "a", "b"),))
-    (complaint,) = complaints(knowledge, Outcome.read(RAN), whole=True)
+    knowledge = known(*SKIPPED, left_out=(Excluded("test_gone", ("test_gone.T.test",), "a", "b"),))
+    (complaint,) = problems(knowledge, Outcome.read(RAN), whole=True)
     assert "test_gone" in complaint
-    assert list(complaints(knowledge, Outcome.read(RAN), whole=False)) == []
+    assert list(problems(knowledge, Outcome.read(RAN), whole=False)) == []
 
 
 def test_tests_that_fail_as_it_is_said_are_proved() -> None:

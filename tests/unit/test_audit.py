@@ -14,11 +14,11 @@ import pytest
 from builder import ROOT
 from builder.artifacts.audit import POLICY, Elf, audit, check_size
 from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry
-from builder.artifacts.pack import traces_of_this_machine
+from builder.artifacts.pack import host_identifiers
 from builder.errors import AuditFailed
 from builder.platform import CPUS, Target
 
-from . import elf_factory as elves
+from . import elf_factory as elf_files
 from .elf_factory import ElfFile
 
 TARGET, ARM64 = (Target("3.13.15", cpu) for cpu in CPUS)
@@ -81,7 +81,7 @@ def test_real_programs_are_read_too() -> None:
 
 @pytest.mark.parametrize(
     ("target", "machine"),
-    [(TARGET, elves.AARCH64), (ARM64, elves.X86_64)],
+    [(TARGET, elf_files.AARCH64), (ARM64, elf_files.X86_64)],
     ids=["arm-file-in-an-x86-layer", "x86-file-in-an-arm-layer"],
 )
 def test_a_file_for_another_processor_is_told(target: Target, machine: int) -> None:
@@ -91,14 +91,14 @@ def test_a_file_for_another_processor_is_told(target: Target, machine: int) -> N
 
 
 def test_segments_that_a_large_page_would_join_are_told() -> None:
-    close = replace(GOOD, machine=elves.AARCH64, alignment=0x1000)
+    close = replace(GOOD, machine=elf_files.AARCH64, alignment=0x1000)
     assert told_of(close, ARM64) == ["cannot be loaded where a page has 65536 bytes"]
-    audit((BOOTSTRAP, ALIAS, interpreter(replace(close, machine=elves.X86_64))), TARGET, ())
+    audit((BOOTSTRAP, ALIAS, interpreter(replace(close, machine=elf_files.X86_64))), TARGET, ())
 
 
 def test_each_processors_own_files_pass() -> None:
     assert set(RULES["machines"]) == {cpu.lambda_name for cpu in CPUS}
-    arm = interpreter(replace(GOOD, machine=elves.AARCH64))
+    arm = interpreter(replace(GOOD, machine=elf_files.AARCH64))
     assert audit((BOOTSTRAP, ALIAS, arm), ARM64, ())[0].machine == "EM_AARCH64"
 
 
@@ -132,40 +132,41 @@ def without_segment(kind: int) -> ElfFile:
 
 
 def test_a_file_without_relro_is_told() -> None:
-    assert told_of(without_segment(elves.PT_GNU_RELRO)) == ["has no RELRO segment"]
+    assert told_of(without_segment(elf_files.PT_GNU_RELRO)) == ["has no RELRO segment"]
 
 
-@pytest.mark.parametrize("tags", [(), ((elves.DT_FLAGS, 0), (elves.DT_FLAGS_1, elves.DF_1_PIE))])
+@pytest.mark.parametrize("tags", [(), ((elf_files.DT_FLAGS, 0), (elf_files.DT_FLAGS_1, elf_files.DF_1_PIE))])
 def test_a_file_that_binds_lazily_is_told(tags: tuple[tuple[int, int], ...]) -> None:
     assert told_of(replace(GOOD, tags=tags)) == ["is not linked with BIND_NOW"]
 
 
 @pytest.mark.parametrize(
-    "tag", [(elves.DT_FLAGS, elves.DF_BIND_NOW), (elves.DT_FLAGS_1, elves.DF_1_NOW | elves.DF_1_PIE)]
+    "tag",
+    [(elf_files.DT_FLAGS, elf_files.DF_BIND_NOW), (elf_files.DT_FLAGS_1, elf_files.DF_1_NOW | elf_files.DF_1_PIE)],
 )
 def test_either_way_of_saying_bind_now_is_enough(tag: tuple[int, int]) -> None:
     assert audit((BOOTSTRAP, ALIAS, interpreter(replace(GOOD, tags=(tag,)))), TARGET, ())
 
 
 def test_an_executable_stack_is_told() -> None:
-    plain = without_segment(elves.PT_GNU_STACK)
-    executable = (elves.PT_GNU_STACK, elves.READ | elves.WRITE | elves.EXECUTE)
+    plain = without_segment(elf_files.PT_GNU_STACK)
+    executable = (elf_files.PT_GNU_STACK, elf_files.READ | elf_files.WRITE | elf_files.EXECUTE)
     assert told_of(replace(plain, segments=(*plain.segments, executable))) == ["has an executable stack"]
 
 
 def test_a_file_that_does_not_say_how_its_stack_is_has_an_executable_one() -> None:
-    assert told_of(without_segment(elves.PT_GNU_STACK)) == ["has an executable stack"]
+    assert told_of(without_segment(elf_files.PT_GNU_STACK)) == ["has an executable stack"]
 
 
 def test_a_segment_both_writable_and_executable_is_told() -> None:
-    both = (elves.PT_LOAD, elves.READ | elves.WRITE | elves.EXECUTE)
+    both = (elf_files.PT_LOAD, elf_files.READ | elf_files.WRITE | elf_files.EXECUTE)
     told = told_of(replace(GOOD, segments=(both, *GOOD.segments)))
     assert told == ["has a segment that is both writable and executable"]
 
 
 @pytest.mark.parametrize("name", ["DT_TEXTREL", "DT_RPATH", "DT_RUNPATH"])
 def test_a_tag_that_must_not_be_there_is_told(name: str) -> None:
-    tag = (getattr(elves, name), 0)
+    tag = (getattr(elf_files, name), 0)
     assert told_of(replace(GOOD, tags=(*GOOD.tags, tag))) == [f"has {name}"]
 
 
@@ -219,7 +220,7 @@ def test_a_damaged_elf_file_is_told(size: int) -> None:
 
 
 def test_every_elf_file_is_looked_at_wherever_it_is_and_whatever_it_is_called() -> None:
-    bad = without_segment(elves.PT_GNU_RELRO).content()
+    bad = without_segment(elf_files.PT_GNU_RELRO).content()
     hidden = (Entry("lib/a.so", bad, EXECUTABLE), Entry("share/licenses/x/readme.txt", bad, FILE))
     assert violations(*layer(*hidden)) == [f"{entry.path}: has no RELRO segment" for entry in hidden]
 
@@ -314,7 +315,7 @@ def test_a_name_of_this_machine_is_told_in_any_kind_of_entry() -> None:
 
 
 def test_the_names_of_this_machine_are_its_folders_and_who_builds_where() -> None:
-    traces = traces_of_this_machine(Path("/somewhere/cache"))
+    traces = host_identifiers(Path("/somewhere/cache"))
     assert "/somewhere/cache" in traces
     assert str(ROOT) in traces
 
@@ -325,7 +326,7 @@ def test_a_bare_name_is_a_trace_only_if_nobody_would_write_it_by_chance(
 ) -> None:
     monkeypatch.setenv("LOGNAME", name)
     monkeypatch.setattr(platform, "node", lambda: name)
-    traces = traces_of_this_machine(Path("/somewhere/cache"))
+    traces = host_identifiers(Path("/somewhere/cache"))
     assert (name in traces) == telling
     assert {f"/home/{name}/", f"{name}@{name}", f"@{name}."} <= set(traces)
 
@@ -333,7 +334,7 @@ def test_a_bare_name_is_a_trace_only_if_nobody_would_write_it_by_chance(
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody whom nobody knows")
 def test_a_user_without_a_name_can_build() -> None:
     code = (
-        "import os; from pathlib import Path; from builder.artifacts.pack import traces_of_this_machine as traces\n"
+        "import os; from pathlib import Path; from builder.artifacts.pack import host_identifiers as traces\n"
         "os.setuid(54321); print(traces(Path('/x'))[2])"
     )
     environment = {key: value for key, value in os.environ.items() if key not in ("LOGNAME", "USER", "LNAME")}
@@ -347,13 +348,13 @@ def test_a_user_without_a_name_can_build() -> None:
 
 def test_all_violations_are_told_at_once_in_one_error() -> None:
     spoilt = ElfFile(
-        machine=elves.AARCH64,
+        machine=elf_files.AARCH64,
         imports=("write",),
         exports=("SSL_new",),
         needed=("libssl.so.3",),
         versions=("GLIBC_2.34",),
-        segments=((elves.PT_LOAD, elves.READ | elves.WRITE | elves.EXECUTE),),
-        tags=((elves.DT_TEXTREL, 0), (elves.DT_RPATH, 0), (elves.DT_RUNPATH, 0)),
+        segments=((elf_files.PT_LOAD, elf_files.READ | elf_files.WRITE | elf_files.EXECUTE),),
+        tags=((elf_files.DT_TEXTREL, 0), (elf_files.DT_RPATH, 0), (elf_files.DT_RUNPATH, 0)),
         sections=(".symtab",),
     )
     entries = (

@@ -114,7 +114,7 @@ def test_an_unknown_architecture_is_refused_with_the_known_ones(builder: Command
     assert not builder.cache.exists()
 
 
-@pytest.mark.parametrize("asked", [("--workshop=container",), ("--image=debian11",)])
+@pytest.mark.parametrize("asked", [("--in=container",), ("--image=debian11",)])
 def test_a_container_that_is_asked_for_takes_an_engine(
     builder: CommandLine, tmp_path: Path, asked: tuple[str, ...]
 ) -> None:
@@ -123,7 +123,7 @@ def test_a_container_that_is_asked_for_takes_an_engine(
     assert code == 21
     assert "engine" in what
     assert f"{tmp_path}/docker.sock: No such file or directory" in why
-    assert "--workshop=host" in do
+    assert "--in=host" in do
 
 
 def test_packages_that_are_not_locked_are_refused_before_anything_is_built(builder: CommandLine) -> None:
@@ -144,7 +144,7 @@ def test_packages_that_are_not_locked_are_refused_before_anything_is_built(build
         ("bake",),
         ("build-layer", "--runtime=python3.13"),
         ("build-layer", "--stdlib=fat"),
-        ("build-layer", "--workshop=garden"),
+        ("build-layer", "--in=garden"),
         ("build-layer", "--jobs=many"),
         ("build-layer", "--no-such"),
     ],

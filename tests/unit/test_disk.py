@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.disk import complaints_about, no_space
+from builder.disk import no_space, translate_os_errors
 from builder.errors import NoSpace, NotWritable, StepFailed
 
 from .fakes import PrivateMount
@@ -18,10 +18,10 @@ SYSFS = Path("/sys")
 def test_a_full_disk_is_no_space(tmp_path: Path, private_mount: PrivateMount) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from builder.disk import complaints_about; from builder.errors import *\n"
+        "from builder.disk import translate_os_errors; from builder.errors import *\n"
         "folder = Path(sys.argv[1])\n"
         "try:\n"
-        "    with complaints_about(folder), open(folder / 'x', 'wb') as file: file.write(bytes(1_000_000))\n"
+        "    with translate_os_errors(folder), open(folder / 'x', 'wb') as file: file.write(bytes(1_000_000))\n"
         "except NoSpace as error: print(error)"
     )
     said = private_mount.run(tmp_path, "64k", code)
@@ -33,10 +33,10 @@ def test_a_full_disk_is_no_space(tmp_path: Path, private_mount: PrivateMount) ->
 def test_a_read_only_disk_is_not_writable(tmp_path: Path, private_mount: PrivateMount) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from builder.disk import complaints_about; from builder.errors import *\n"
+        "from builder.disk import translate_os_errors; from builder.errors import *\n"
         "folder = Path(sys.argv[1])\n"
         "try:\n"
-        "    with complaints_about(folder): (folder / 'x').mkdir()\n"
+        "    with translate_os_errors(folder): (folder / 'x').mkdir()\n"
         "except NotWritable as error: print(error)"
     )
     said = private_mount.run(tmp_path, "64k", code, then='mount -o remount,ro "$0"')
@@ -45,26 +45,26 @@ def test_a_read_only_disk_is_not_writable(tmp_path: Path, private_mount: Private
 
 
 def test_a_folder_that_nobody_may_write_to_is_not_writable() -> None:
-    with pytest.raises(NotWritable, match="STATIC_PYTHON_CACHE"), complaints_about(SYSFS):
+    with pytest.raises(NotWritable, match="STATIC_PYTHON_CACHE"), translate_os_errors(SYSFS):
         (SYSFS / "static-python-layer").mkdir()
 
 
 def test_a_file_where_a_folder_should_be_is_not_writable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(NotWritable, match="Not a directory"), complaints_about(tmp_path / "file"):
+    with pytest.raises(NotWritable, match="Not a directory"), translate_os_errors(tmp_path / "file"):
         (tmp_path / "file" / "folder").mkdir()
 
 
 def test_a_quota_is_a_full_disk(tmp_path: Path) -> None:
-    with pytest.raises(NoSpace), complaints_about(tmp_path):
+    with pytest.raises(NoSpace), translate_os_errors(tmp_path):
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
 
 def test_other_troubles_pass_as_they_are(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), complaints_about(tmp_path):
+    with pytest.raises(FileNotFoundError), translate_os_errors(tmp_path):
         (tmp_path / "missing").read_bytes()
     failure = StepFailed("what", "why", "do")
-    with pytest.raises(StepFailed) as caught, complaints_about(tmp_path):
+    with pytest.raises(StepFailed) as caught, translate_os_errors(tmp_path):
         raise failure
     assert caught.value is failure
 

@@ -1,4 +1,4 @@
-"""builder.artifacts.download: a zip gets into dist/ only if the manifest there vouches for it, whole or not at all."""
+"""builder.artifacts.download: a zip gets into dist/ only if the manifest there matches it, whole or not at all."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from builder.artifacts.download import download
-from builder.errors import NotAsClaimed, Unobtainable, WrongHash
+from builder.errors import FetchFailed, ManifestMismatch, WrongHash
 
 from .fakes import FileServer, RecordingReport, status, whole
 from .test_verify import ENTRIES, release
@@ -57,7 +57,7 @@ def test_another_zip_of_a_folder_is_refused_and_the_one_that_is_here_stays(tmp_p
     (kept,) = bring(tmp_path, str(origin.parent))
     before = kept.read_bytes()
     release(origin.parent, ENTRIES[:-1])
-    with pytest.raises(NotAsClaimed):
+    with pytest.raises(ManifestMismatch):
         bring(tmp_path, str(origin.parent))
     assert zips(tmp_path) == [origin.name]
     assert kept.read_bytes() == before
@@ -74,14 +74,14 @@ def test_another_zip_of_a_url_is_refused(tmp_path: Path, origin: Path, server: F
 def test_what_is_not_there_is_told(tmp_path: Path, origin: Path, server: FileServer) -> None:
     server.answers = [status(404)]
     for place in (str(tmp_path), f"http://127.0.0.1:{server.port}"):
-        with pytest.raises(Unobtainable):
+        with pytest.raises(FetchFailed):
             bring(tmp_path, place)
     assert zips(tmp_path) == []
 
 
 def test_what_no_manifest_speaks_of_is_not_brought(tmp_path: Path, origin: Path) -> None:
-    with pytest.raises(NotAsClaimed, match="speaks of cpython-2"):
+    with pytest.raises(ManifestMismatch, match="speaks of cpython-2"):
         bring(tmp_path, str(origin.parent), "cpython-2.7")
     (tmp_path / "dist" / f"{NAME}.manifest.json").unlink()
-    with pytest.raises(NotAsClaimed, match="speaks of any zip"):
+    with pytest.raises(ManifestMismatch, match="speaks of any zip"):
         bring(tmp_path, str(origin.parent))

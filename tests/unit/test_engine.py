@@ -12,7 +12,7 @@ import pytest
 
 from builder.errors import ContainerFailed, NoEngine
 from builder.executors import engine
-from builder.executors.choice import open_workshop
+from builder.executors.choice import open_executor
 from builder.executors.engine import connect
 from builder.executors.host import Host
 
@@ -46,7 +46,7 @@ def test_without_an_engine_the_error_says_where_it_was_looked_for_and_how_to_do_
     with pytest.raises(NoEngine) as caught:
         connect()
     assert caught.value.why == f"unix://{address}: No such file or directory."
-    assert "--workshop=host" in caught.value.do
+    assert "--in=host" in caught.value.do
     assert caught.value.exit_code == 21
 
 
@@ -97,8 +97,8 @@ def test_auto_builds_on_the_host_where_there_is_no_engine_and_says_why(
     address: Path, tmp_path: Path, report: RecordingReport
 ) -> None:
     host = Host(tmp_path, tmp_path, 0, 1)
-    with open_workshop("auto", "debian11", host, report) as workshop:
-        assert workshop is host
+    with open_executor("auto", "debian11", host, report) as executor:
+        assert executor is host
     assert "on the host" in report.notes[0]
     assert f"unix://{address}: No such file" in report.notes[0]
 
@@ -106,7 +106,7 @@ def test_auto_builds_on_the_host_where_there_is_no_engine_and_says_why(
 def test_a_container_that_was_asked_for_is_never_replaced_by_the_host(
     address: Path, tmp_path: Path, report: RecordingReport
 ) -> None:
-    with pytest.raises(NoEngine), open_workshop("container", "debian11", Host(tmp_path, tmp_path, 0, 1), report):
+    with pytest.raises(NoEngine), open_executor("container", "debian11", Host(tmp_path, tmp_path, 0, 1), report):
         pytest.fail("there is no container")
     assert report.notes == []
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock, Timeout
 
-from builder.artifacts.export import deliver
+from builder.artifacts.export import export
 from builder.errors import NoSpace, NotWritable
 
 from .fakes import PrivateMount
@@ -27,7 +27,7 @@ def a_result(folder: Path, **contents: str) -> Path:
 
 
 def delivered(result: Path, folder: Path) -> tuple[Path, ...]:
-    return deliver(result, folder, FileLock(result.parent / "lock"))
+    return export(result, folder, FileLock(result.parent / "lock"))
 
 
 def files_in(folder: Path) -> dict[str, str]:
@@ -51,7 +51,7 @@ def test_a_results_files_and_their_checksums_stand_in_the_folder(tmp_path: Path)
 def test_papers_stand_beside_the_files_with_their_checksums(tmp_path: Path) -> None:
     result, dist = a_result(tmp_path / "result", b_zip="zip"), tmp_path / "dist"
     for paper in ("old", "new"):
-        found = deliver(result, dist, FileLock(tmp_path / "lock"), {"a.json": paper})
+        found = export(result, dist, FileLock(tmp_path / "lock"), {"a.json": paper})
         assert found == (dist / "a.json", dist / "b.zip")
         sums = line("a.json", paper) + line("b.zip", "zip")
         assert files_in(dist) == {"a.json": paper, "b.zip": "zip", "SHA256SUMS": sums}
@@ -82,7 +82,7 @@ def test_files_and_lines_of_others_are_kept(tmp_path: Path) -> None:
 def test_another_layers_checksums_may_stand_apart_from_those_that_are_tracked(tmp_path: Path) -> None:
     delivered(a_result(tmp_path / "released", a_zip="a"), tmp_path / "dist")
     own = a_result(tmp_path / "own", b_zip="b")
-    deliver(own, tmp_path / "dist", FileLock(tmp_path / "lock"), sums="b.sha256")
+    export(own, tmp_path / "dist", FileLock(tmp_path / "lock"), sums="b.sha256")
     found = files_in(tmp_path / "dist")
     assert (found["SHA256SUMS"], found["b.sha256"]) == (line("a.zip", "a"), line("b.zip", "b"))
 
@@ -128,7 +128,7 @@ def test_what_a_killed_delivery_left_is_gone_after_the_next(tmp_path: Path) -> N
 
 
 def deliver_one(tmp_path: Path, number: int) -> None:
-    deliver(tmp_path / f"result{number}", tmp_path / "dist", FileLock(tmp_path / "lock"))
+    export(tmp_path / f"result{number}", tmp_path / "dist", FileLock(tmp_path / "lock"))
 
 
 def test_deliveries_at_once_do_not_lose_each_others_lines(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_deliveries_at_once_do_not_lose_each_others_lines(tmp_path: Path) -> Non
 def test_a_delivery_waits_for_another_one(tmp_path: Path) -> None:
     result = a_result(tmp_path / "result", a_zip="zip")
     with FileLock(tmp_path / "lock"), pytest.raises(Timeout):
-        deliver(result, tmp_path / "dist", FileLock(tmp_path / "lock", timeout=0))
+        export(result, tmp_path / "dist", FileLock(tmp_path / "lock", timeout=0))
     assert not (tmp_path / "dist").exists()
 
 
@@ -170,11 +170,11 @@ DELIVER = """
 import sys
 from pathlib import Path
 from filelock import FileLock
-from builder.artifacts.export import deliver
+from builder.artifacts.export import export
 from builder.errors import BuildError
 dist = Path(sys.argv[1])
 try:
-    deliver(dist.parent / "result", dist, FileLock(dist.parent / "lock"))
+    export(dist.parent / "result", dist, FileLock(dist.parent / "lock"))
 except BuildError as error:
     print(type(error).__name__, sorted(path.name for path in dist.iterdir()))
 """

@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from builder import fetch as fetch_package
-from builder.errors import BuildError, Unobtainable, WrongHash
+from builder.errors import BuildError, FetchFailed, WrongHash
 from builder.fetch import SOURCES_VARIABLE, debian, fetch, url
 from builder.pins import Archive
 
@@ -54,7 +54,7 @@ def get(cache: Path, report: RecordingReport, *archives: Archive) -> Path:
 
 def failure(cache: Path, report: RecordingReport, *archives: Archive) -> BuildError:
     """Fails to fetch, and checks what must hold after every failure."""
-    with pytest.raises((Unobtainable, WrongHash)) as caught:
+    with pytest.raises((FetchFailed, WrongHash)) as caught:
         fetch(a_source(*archives), archives, cache, report)
     error = caught.value
     assert not [name for name in left_in(cache) if not name.endswith(".part")]
@@ -177,7 +177,7 @@ def test_any_form_in_the_users_folders_will_do(
 
 def test_without_any_way_the_error_says_what_to_put_where(tmp_path: Path, report: RecordingReport) -> None:
     error = failure(tmp_path, report, ARCHIVE)
-    assert isinstance(error, Unobtainable)
+    assert isinstance(error, FetchFailed)
     assert "thing 1.0" in error.what
     assert ARCHIVE.file in error.do
 
@@ -202,7 +202,7 @@ def test_a_server_that_does_not_have_the_file_is_asked_once(
 ) -> None:
     server.answers = [status(code)]
     error = failure(tmp_path, report, archive)
-    assert isinstance(error, Unobtainable)
+    assert isinstance(error, FetchFailed)
     assert f"the server answers {code}" in error.why
     assert server.url in error.why
     assert len(server.ranges) == 1
@@ -223,7 +223,7 @@ def test_a_server_that_stays_in_trouble_is_given_up(
 ) -> None:
     server.answers = [status(500)]
     error = failure(tmp_path, report, archive)
-    assert isinstance(error, Unobtainable)
+    assert isinstance(error, FetchFailed)
     assert "the server answers 500" in error.why
     assert len(server.ranges) == 1 + len(url.PAUSES)
 
@@ -234,7 +234,7 @@ def test_a_server_that_never_answers_is_given_up(
     monkeypatch.setattr(url, "TIMEOUT", (5.0, 0.05))
     server.answers = [server.hang]
     error = failure(tmp_path, report, archive)
-    assert isinstance(error, Unobtainable)
+    assert isinstance(error, FetchFailed)
     assert "timed out" in error.why.lower()
     assert len(server.ranges) == 1 + len(url.PAUSES)
 
@@ -324,7 +324,7 @@ def test_a_server_that_always_cuts_short_is_given_up_and_what_came_is_kept(
 ) -> None:
     server.answers = [whole(CONTENT[:1000])]
     error = failure(tmp_path, report, archive)
-    assert isinstance(error, Unobtainable)
+    assert isinstance(error, FetchFailed)
     assert f"ended after 1000 of {len(CONTENT)} bytes" in error.why
     assert part_of(archive, tmp_path).read_bytes() == CONTENT[:1000]
 
@@ -334,7 +334,7 @@ def test_a_server_that_sends_too_much_is_cut_off(
 ) -> None:
     server.answers = [whole(CONTENT + b"!")]
     error = failure(tmp_path, report, archive)
-    assert isinstance(error, Unobtainable)
+    assert isinstance(error, FetchFailed)
     assert f"more than the pinned {len(CONTENT)} bytes" in error.why
     assert left_in(tmp_path) == []
     assert len(server.ranges) == 1
@@ -380,7 +380,7 @@ def test_a_server_that_cannot_be_reached_is_not_tried_for_the_next_file(
         port = free.getsockname()[1]
     archive = replace(ARCHIVE, url=f"http://127.0.0.1:{port}/file")
     error = failure(tmp_path, report, archive)
-    assert isinstance(error, Unobtainable)
+    assert isinstance(error, FetchFailed)
     assert "refused" in error.why
     assert report.notes == []  # tries that are repeated are noted
     with FileServer(port) as late:
@@ -488,7 +488,7 @@ def test_a_version_that_debian_does_not_have_is_unobtainable_in_apts_words(
 ) -> None:
     (apt / "package").rename(apt / "other")
     error = failure(tmp_path / "cache", report, DEBIAN)
-    assert isinstance(error, Unobtainable)
+    assert isinstance(error, FetchFailed)
     assert "Debian's thing=1.0-1: E: Can not find version '1.0-1'" in error.why
 
 
@@ -497,7 +497,7 @@ def test_a_package_without_an_archive_of_the_pinned_size_is_unobtainable(
 ) -> None:
     (apt / "package" / "thing_1.0.orig.tar.gz").write_bytes(b"another one")
     error = failure(tmp_path / "cache", report, DEBIAN)
-    assert isinstance(error, Unobtainable)
+    assert isinstance(error, FetchFailed)
     assert f"no archive of {len(CONTENT)} bytes" in error.why
 
 
@@ -513,7 +513,7 @@ def test_a_machine_without_apt_says_so(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     error = failure(tmp_path / "cache", report, DEBIAN)
-    assert isinstance(error, Unobtainable)
+    assert isinstance(error, FetchFailed)
     assert "this machine has no apt" in error.why
 
 
@@ -575,7 +575,7 @@ def test_a_version_that_pip_does_not_find_is_unobtainable_in_pips_words(
     tmp_path: Path, report: RecordingReport, wheels: Path
 ) -> None:
     error = failure(tmp_path / "cache", report, replace(make_wheel(wheels, "py3-none-any"), pypi="tiny==2.0"))
-    assert isinstance(error, Unobtainable)
+    assert isinstance(error, FetchFailed)
     assert "pip's tiny==2.0: Could not find a version" in error.why
 
 

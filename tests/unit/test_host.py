@@ -12,38 +12,38 @@ import pytest
 
 from builder.errors import MissingTool, StepFailed
 from builder.executors import FIXED_ENVIRONMENT
-from builder.executors.host import Host, HostRoom
+from builder.executors.host import Host, HostSandbox
 from builder.executors.tools import PERL_MODULES, TOOLS
 
 from .fakes import ROOT, PrivateMount, wait_until
 
 
-def a_room(folder: Path) -> HostRoom:
-    """A room as a step finds it, with an empty source tree."""
+def a_room(folder: Path) -> HostSandbox:
+    """A sandbox as a step finds it, with an empty source tree."""
     work = folder / "work"
     (work / "src").mkdir(parents=True)
-    return Host(folder / "cache", folder / "compiler", 1_000_000_000, 3).room(work, folder / "logs" / "step.log")
+    return Host(folder / "cache", folder / "compiler", 1_000_000_000, 3).sandbox(work, folder / "logs" / "step.log")
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> HostRoom:
+def sandbox(tmp_path: Path) -> HostSandbox:
     return a_room(tmp_path)
 
 
-def said(room: HostRoom) -> list[str]:
+def said(sandbox: HostSandbox) -> list[str]:
     """What commands printed, without the headings."""
-    lines = room.log.path.read_text(encoding="utf-8").splitlines()
+    lines = sandbox.log.path.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith(("$ ", "  "))]
 
 
 def test_a_command_sees_a_fixed_environment_and_nothing_else(
-    tmp_path: Path, room: HostRoom, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sandbox: HostSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("LC_ALL", "LANG", "TZ", "CFLAGS", "LD_PRELOAD_NOT", "HOME", "USER"):
         monkeypatch.setenv(name, "the machine's")
-    room.run(("env",), {})
+    sandbox.run(("env",), {})
     work = tmp_path / "work"
-    assert dict(line.split("=", 1) for line in said(room)) == {
+    assert dict(line.split("=", 1) for line in said(sandbox)) == {
         **FIXED_ENVIRONMENT,
         "LC_ALL": "C",
         "TZ": "UTC",
@@ -58,107 +58,107 @@ def test_a_command_sees_a_fixed_environment_and_nothing_else(
     }
 
 
-def test_a_recipes_own_variables_come_on_top(room: HostRoom) -> None:
-    room.run(("env",), {"CC": "cc", "LC_ALL": "C.UTF-8"})
-    assert {"CC=cc", "LC_ALL=C.UTF-8"} <= set(said(room))
+def test_a_recipes_own_variables_come_on_top(sandbox: HostSandbox) -> None:
+    sandbox.run(("env",), {"CC": "cc", "LC_ALL": "C.UTF-8"})
+    assert {"CC=cc", "LC_ALL=C.UTF-8"} <= set(said(sandbox))
 
 
-def test_only_the_listed_programs_are_on_the_path(room: HostRoom) -> None:
-    assert sorted(path.name for path in (room.root / "bin").iterdir()) == sorted(TOOLS)
-    room.run(("sh", "-c", "command -v python3 cc gcc ld git || echo none of them"), {})
-    assert said(room) == ["none of them"]
+def test_only_the_listed_programs_are_on_the_path(sandbox: HostSandbox) -> None:
+    assert sorted(path.name for path in (sandbox.root / "bin").iterdir()) == sorted(TOOLS)
+    sandbox.run(("sh", "-c", "command -v python3 cc gcc ld git || echo none of them"), {})
+    assert said(sandbox) == ["none of them"]
 
 
-def test_the_rooms_own_scripts_are_found_first(room: HostRoom) -> None:
-    room.write("bin/cc", '#!/bin/sh\necho "our compiler: $*"\n', executable=True)
-    room.run(("cc", "-c", "a file.c"), {})
-    assert said(room) == ["our compiler: -c a file.c"]
+def test_the_rooms_own_scripts_are_found_first(sandbox: HostSandbox) -> None:
+    sandbox.write("bin/cc", '#!/bin/sh\necho "our compiler: $*"\n', executable=True)
+    sandbox.run(("cc", "-c", "a file.c"), {})
+    assert said(sandbox) == ["our compiler: -c a file.c"]
 
 
-def test_no_shell_stands_between_a_command_and_its_program(room: HostRoom) -> None:
-    room.run(("echo", "$HOME", "*", "; exit 1", "a  b"), {})
-    assert said(room)[-1] == "$HOME * ; exit 1 a  b"
+def test_no_shell_stands_between_a_command_and_its_program(sandbox: HostSandbox) -> None:
+    sandbox.run(("echo", "$HOME", "*", "; exit 1", "a  b"), {})
+    assert said(sandbox)[-1] == "$HOME * ; exit 1 a  b"
 
 
-def test_commands_run_in_the_source_tree_unless_told_otherwise(room: HostRoom) -> None:
-    room.run(("pwd",), {})
-    room.run(("pwd",), {}, cwd="out")
-    assert [Path(line) for line in said(room)] == [room.root / "src", room.root / "out"]
+def test_commands_run_in_the_source_tree_unless_told_otherwise(sandbox: HostSandbox) -> None:
+    sandbox.run(("pwd",), {})
+    sandbox.run(("pwd",), {}, cwd="out")
+    assert [Path(line) for line in said(sandbox)] == [sandbox.root / "src", sandbox.root / "out"]
 
 
-def test_the_users_umask_does_not_reach_what_is_made(room: HostRoom) -> None:
+def test_the_users_umask_does_not_reach_what_is_made(sandbox: HostSandbox) -> None:
     before = os.umask(0o077)
     try:
-        room.run(("touch", "../out/file"), {})
+        sandbox.run(("touch", "../out/file"), {})
     finally:
         os.umask(before)
-    assert stat.S_IMODE((room.root / "out" / "file").stat().st_mode) == 0o644
+    assert stat.S_IMODE((sandbox.root / "out" / "file").stat().st_mode) == 0o644
 
 
-def test_written_files_have_one_of_two_modes(room: HostRoom) -> None:
+def test_written_files_have_one_of_two_modes(sandbox: HostSandbox) -> None:
     before = os.umask(0o077)
     try:
-        room.write("src/data", "text")
-        room.write("bin/tool", "text", executable=True)
+        sandbox.write("src/data", "text")
+        sandbox.write("bin/tool", "text", executable=True)
     finally:
         os.umask(before)
-    modes = [stat.S_IMODE((room.root / name).stat().st_mode) for name in ("src/data", "bin/tool")]
+    modes = [stat.S_IMODE((sandbox.root / name).stat().st_mode) for name in ("src/data", "bin/tool")]
     assert modes == [0o644, 0o755]
 
 
-def test_what_is_put_into_a_room_can_be_read_there(tmp_path: Path, room: HostRoom) -> None:
+def test_what_is_put_into_a_room_can_be_read_there(tmp_path: Path, sandbox: HostSandbox) -> None:
     (tmp_path / "zlib").mkdir()
     (tmp_path / "zlib" / "zlib.h").write_text("header", encoding="utf-8")
-    room.put(tmp_path / "zlib", "deps/zlib")
-    room.run(("cat", "../deps/zlib/zlib.h"), {})
-    assert said(room) == ["header"]
+    sandbox.put(tmp_path / "zlib", "deps/zlib")
+    sandbox.run(("cat", "../deps/zlib/zlib.h"), {})
+    assert said(sandbox) == ["header"]
 
 
 def test_a_relative_path_can_be_put_into_a_room(
-    tmp_path: Path, room: HostRoom, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sandbox: HostSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("given").write_text("given", encoding="utf-8")
-    room.put(Path("given"), "tmp/given")
-    assert (room.root / "tmp" / "given").read_text(encoding="utf-8") == "given"
+    sandbox.put(Path("given"), "tmp/given")
+    assert (sandbox.root / "tmp" / "given").read_text(encoding="utf-8") == "given"
 
 
-def test_what_a_room_makes_stands_in_the_work_folder_already(tmp_path: Path, room: HostRoom) -> None:
+def test_what_a_room_makes_stands_in_the_work_folder_already(tmp_path: Path, sandbox: HostSandbox) -> None:
     (tmp_path / "work" / "src" / "poem").write_text("a rose", encoding="utf-8")
-    room.send("src")
-    room.run(("mv", "poem", "../out"), {})
-    room.bring("out")
+    sandbox.send("src")
+    sandbox.run(("mv", "poem", "../out"), {})
+    sandbox.bring("out")
     assert (tmp_path / "work" / "out" / "poem").read_text(encoding="utf-8") == "a rose"
 
 
-def test_the_log_shows_each_command_and_the_difference_it_makes(room: HostRoom) -> None:
-    room.run(("echo", "first"), {"CC": "cc"})
-    room.run(("echo", "second"), {})
-    assert room.log.path.read_text(encoding="utf-8") == "\n$ echo first\n  CC=cc\nfirst\n\n$ echo second\nsecond\n"
+def test_the_log_shows_each_command_and_the_difference_it_makes(sandbox: HostSandbox) -> None:
+    sandbox.run(("echo", "first"), {"CC": "cc"})
+    sandbox.run(("echo", "second"), {})
+    assert sandbox.log.path.read_text(encoding="utf-8") == "\n$ echo first\n  CC=cc\nfirst\n\n$ echo second\nsecond\n"
 
 
-def failure(room: HostRoom, script: str) -> StepFailed:
+def failure(sandbox: HostSandbox, script: str) -> StepFailed:
     with pytest.raises(StepFailed) as caught:
-        room.run(("sh", "-c", script), {})
+        sandbox.run(("sh", "-c", script), {})
     return caught.value
 
 
-def test_a_command_that_fails_shows_the_end_of_its_output(room: HostRoom) -> None:
+def test_a_command_that_fails_shows_the_end_of_its_output(sandbox: HostSandbox) -> None:
     count = "i=0; while [ $i -lt 100 ]; do i=$((i + 1)); echo line $i; done; echo wrong >&2; exit 7"
-    error = failure(room, count)
+    error = failure(sandbox, count)
     assert error.what.startswith("`sh -c ")
     assert "exit code 7" in error.why
     shown = [line.strip(" |") for line in error.why.splitlines()[1:]]
     assert shown == [*(f"line {number}" for number in range(72, 101)), "wrong"]
-    assert str(room.log.path) in error.do
+    assert str(sandbox.log.path) in error.do
 
 
-def test_a_command_that_is_killed_names_the_signal(room: HostRoom) -> None:
-    assert "signal 9" in failure(room, "kill -9 $$").why
+def test_a_command_that_is_killed_names_the_signal(sandbox: HostSandbox) -> None:
+    assert "signal 9" in failure(sandbox, "kill -9 $$").why
 
 
-def test_output_that_is_no_text_does_not_hide_the_failure(room: HostRoom) -> None:
-    assert "exit code 1" in failure(room, "printf '\\377\\376'; exit 1").why
+def test_output_that_is_no_text_does_not_hide_the_failure(sandbox: HostSandbox) -> None:
+    assert "exit code 1" in failure(sandbox, "printf '\\377\\376'; exit 1").why
 
 
 def test_a_full_disk_is_told_from_a_failing_command(tmp_path: Path, private_mount: PrivateMount) -> None:

@@ -54,7 +54,7 @@ def text(
         patches=PATCHES,
         written=written,
         origins=origins,
-        elves=ELVES,
+        elf_files=ELVES,
         compressor="0.9.1",
         packages=packages,
     )

@@ -13,12 +13,12 @@ from builder.artifacts.pack import check_unzipped
 from builder.artifacts.tree import LayerTree, with_packages
 from builder.errors import (
     BuildError,
+    FetchFailed,
     FilesCollide,
     LayerTooLarge,
     NotLoadable,
     NotLocked,
     NoWheel,
-    Unobtainable,
     UnsafeArchive,
     WrongHash,
 )
@@ -28,7 +28,7 @@ from builder.interpreters.cpython.packages.requirements import Locked, read_requ
 from builder.interpreters.cpython.packages.wheels import download_wheels, platforms
 from builder.platform import CPUS, Target
 
-from . import elf_factory as elves
+from . import elf_factory as elf_files
 from .elf_factory import ElfFile
 from .fake_pypi import Index, open_index
 from .fakes import RecordingReport
@@ -175,7 +175,7 @@ def test_an_index_out_of_reach_is_told_as_such(index: Index, monkeypatch: pytest
     index.locked["thing==1.0"] = [A]
     for name, value in {"NO_INDEX": "0", "INDEX_URL": "http://127.0.0.1:9/", "RETRIES": "1"}.items():
         monkeypatch.setenv(f"PIP_{name}", value)
-    with pytest.raises(Unobtainable):
+    with pytest.raises(FetchFailed):
         wheels(index)
 
 
@@ -327,13 +327,13 @@ GOOD = ElfFile(
     exports=("PyInit_thing",),
     versions=("GLIBC_2.2.5", "GLIBC_2.14"),
     versioned=True,
-    segments=(*ElfFile.segments, (elves.PT_DYNAMIC, elves.READ)),
+    segments=(*ElfFile.segments, (elf_files.PT_DYNAMIC, elf_files.READ)),
 )
 
 
 def test_an_extension_module_for_the_target_passes(tmp_path: Path) -> None:
     loadable(tmp_path, GOOD.content())
-    loadable(tmp_path, replace(GOOD, machine=elves.AARCH64).content(), ARM64)
+    loadable(tmp_path, replace(GOOD, machine=elf_files.AARCH64).content(), ARM64)
     loadable(tmp_path, ElfFile(linked_dynamically=False).content())
     loadable(tmp_path, b"#!/bin/sh\n")
 

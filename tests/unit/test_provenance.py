@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from builder.artifacts.manifest import NOT_IN_THE_LAYER
-from builder.artifacts.provenance import BUILD_TYPE, DECIDING, git_digest, make_provenance, vouch
+from builder.artifacts.provenance import BUILD_TYPE, DECIDING, attest, git_digest, make_provenance
 from builder.pins import load_pins
 
 from .fakes import ROOT
@@ -117,14 +117,14 @@ def test_a_change_of_one_file_is_another_folder(tmp_path: Path) -> None:
 
 def test_what_goes_with_a_layer_speaks_of_its_files(tmp_path: Path) -> None:
     (tmp_path / "cpython-3.13.15-x86_64.manifest.json").write_text(text(), encoding="utf-8")
-    papers = vouch(tmp_path, datetime(2026, 8, 5, tzinfo=UTC))
+    attestations = attest(tmp_path, datetime(2026, 8, 5, tzinfo=UTC))
     name = "cpython-3.13.15-x86_64"
-    assert set(papers) == {f"{name}.cdx.json", f"{name}.provenance.json"}
-    subjects = json.loads(papers[f"{name}.provenance.json"])["subject"]
+    assert set(attestations) == {f"{name}.cdx.json", f"{name}.provenance.json"}
+    subjects = json.loads(attestations[f"{name}.provenance.json"])["subject"]
     assert {subject["name"]: subject["digest"]["sha256"] for subject in subjects} == {
         f"{name}.zip": "a" * 64,
         f"{name}.manifest.json": hashlib.sha256(text().encode()).hexdigest(),
-        f"{name}.cdx.json": hashlib.sha256(papers[f"{name}.cdx.json"].encode()).hexdigest(),
+        f"{name}.cdx.json": hashlib.sha256(attestations[f"{name}.cdx.json"].encode()).hexdigest(),
     }
 
 

@@ -1,4 +1,4 @@
-"""builder.run: each step once, in a room of its own, its result into the store. Real commands, small sources."""
+"""builder.run: each step once, in a sandbox of its own, its result into the store. Real commands, small sources."""
 
 import tarfile
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from builder.errors import MissingTool, PatchRejected, StepFailed, Unobtainable, WrongHash
+from builder.errors import FetchFailed, MissingTool, PatchRejected, StepFailed, WrongHash
 from builder.executors.host import Host
 from builder.fetch import SOURCES_VARIABLE
 from builder.pins import Archive, Consumed, Source
 from builder.plan import Compile, Step, Unpack
 from builder.recipes import Command, Recipe
-from builder.run import Site, carry_out
+from builder.run import BuildContext, run_plan
 from builder.store import Store
 from builder.unpack import tree_sha256
 
@@ -71,12 +71,12 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path) -> BuildContext:
     cache = tmp_path / "cache"
-    return Site(cache, Store(cache), Host(cache, tmp_path / "compiler", 0, 1), Watcher())
+    return BuildContext(cache, Store(cache), Host(cache, tmp_path / "compiler", 0, 1), Watcher())
 
 
-def watcher(site: Site) -> Watcher:
+def watcher(site: BuildContext) -> Watcher:
     assert isinstance(site.progress, Watcher)
     return site.progress
 
@@ -104,12 +104,12 @@ def files_in(folder: Path) -> dict[str, str]:
     }
 
 
-def leftovers(site: Site) -> list[Path]:
+def leftovers(site: BuildContext) -> list[Path]:
     return list((site.cache / "work").glob("*"))
 
 
-def test_a_recipes_result_is_what_it_left_in_out_and_its_licences(source: Source, site: Site) -> None:
-    result = carry_out((a_step(source),), site)
+def test_a_recipes_result_is_what_it_left_in_out_and_its_licences(source: Source, site: BuildContext) -> None:
+    result = run_plan((a_step(source),), site)
     assert files_in(result) == {
         "poem": POEM,
         "licenses/thing/LICENSE": "do",
@@ -121,12 +121,12 @@ def test_a_recipes_result_is_what_it_left_in_out_and_its_licences(source: Source
     assert size > len(POEM)
 
 
-def test_a_source_is_laid_out_as_it_is(source: Source, site: Site) -> None:
-    result = carry_out((Step("raw", Unpack(source, source.archives), (), {}),), site)
+def test_a_source_is_laid_out_as_it_is(source: Source, site: BuildContext) -> None:
+    result = run_plan((Step("raw", Unpack(source, source.archives), (), {}),), site)
     assert files_in(result) == {"poem": POEM, "LICENSE": "do", "docs/COPYING": "copy"}
 
 
-def test_wrappers_files_environment_and_needs_are_in_the_room(source: Source, site: Site) -> None:
+def test_wrappers_files_environment_and_needs_are_in_the_room(source: Source, site: BuildContext) -> None:
     first = a_step(source, name="first")
     recipe = Recipe(
         source.name,
@@ -138,7 +138,7 @@ def test_wrappers_files_environment_and_needs_are_in_the_room(source: Source, si
     second = a_step(
         source, name="second", inputs=(first,), recipe=recipe, wrappers={"cc": '#!/bin/sh\necho "cc was told: $1"\n'}
     )
-    result = carry_out((first, second), site)
+    result = run_plan((first, second), site)
     assert files_in(result)["all"] == f"answers\n{POEM}cc was told: a word\n"
 
 
@@ -170,21 +170,23 @@ def good_patch(tmp_path: Path) -> Path:
     return patch(tmp_path, lines(4, 10), lines(4, 10).replace("line 7", "LINE 7"), start=4)
 
 
-def test_a_patch_that_fits_is_applied(source: Source, site: Site, good_patch: Path) -> None:
-    result = carry_out((a_step(source, patches=(good_patch,)),), site)
+def test_a_patch_that_fits_is_applied(source: Source, site: BuildContext, good_patch: Path) -> None:
+    result = run_plan((a_step(source, patches=(good_patch,)),), site)
     assert files_in(result)["poem"] == POEM.replace("line 7", "LINE 7")
 
 
-def test_patches_are_applied_one_after_the_other(source: Source, site: Site, good_patch: Path, tmp_path: Path) -> None:
+def test_patches_are_applied_one_after_the_other(
+    source: Source, site: BuildContext, good_patch: Path, tmp_path: Path
+) -> None:
     before = lines(4, 10).replace("line 7", "LINE 7")
     second = patch(tmp_path, before, before.replace("LINE 7", "Line seven"), start=4, name="0002-b.patch")
-    result = carry_out((a_step(source, patches=(good_patch, second)),), site)
+    result = run_plan((a_step(source, patches=(good_patch, second)),), site)
     assert "Line seven" in files_in(result)["poem"]
 
 
-def rejected(source: Source, site: Site, *patches: Path) -> PatchRejected:
+def rejected(source: Source, site: BuildContext, *patches: Path) -> PatchRejected:
     with pytest.raises(PatchRejected) as caught:
-        carry_out((a_step(source, patches=patches),), site)
+        run_plan((a_step(source, patches=patches),), site)
     assert caught.value.exit_code == 14
     assert caught.value.what == f"{patches[-1].name} does not apply."
     assert "CONTRIBUTING.md" in caught.value.do
@@ -193,30 +195,32 @@ def rejected(source: Source, site: Site, *patches: Path) -> PatchRejected:
     return caught.value
 
 
-def test_a_patch_for_other_lines_is_rejected_in_the_words_of_patch(source: Source, site: Site, tmp_path: Path) -> None:
+def test_a_patch_for_other_lines_is_rejected_in_the_words_of_patch(
+    source: Source, site: BuildContext, tmp_path: Path
+) -> None:
     other = patch(tmp_path, "verse 1\nverse 2\nverse 3\n", "verse 1\nVERSE 2\nverse 3\n")
     assert "Hunk #1 FAILED" in rejected(source, site, other).why
 
 
 @pytest.mark.parametrize("position", [4, 10], ids=["first-line-of-context", "last-line-of-context"])
 def test_a_patch_that_would_apply_only_with_fuzz_is_rejected(
-    source: Source, site: Site, tmp_path: Path, position: int
+    source: Source, site: BuildContext, tmp_path: Path, position: int
 ) -> None:
     before = lines(4, 10).replace(f"line {position}\n", "moved on upstream\n")
     fuzzy = patch(tmp_path, before, before.replace("line 7", "LINE 7"), start=4)
     # It is this patch's fuzz and nothing else that is refused: left alone, patch would take it.
     lenient = a_step(source, ("patch", "-p1", "-i", str(fuzzy)), COPY, name="lenient")
-    assert "LINE 7" in files_in(carry_out((lenient,), site))["poem"]
+    assert "LINE 7" in files_in(run_plan((lenient,), site))["poem"]
     assert "FAILED" in rejected(source, site, fuzzy).why
 
 
-def test_a_patch_that_upstream_took_in_is_rejected(source: Source, site: Site, tmp_path: Path) -> None:
+def test_a_patch_that_upstream_took_in_is_rejected(source: Source, site: BuildContext, tmp_path: Path) -> None:
     taken = patch(tmp_path, lines(4, 10).replace("line 7", "old line"), lines(4, 10), start=4)
     assert "previously applied" in rejected(source, site, taken).why
 
 
 def test_of_two_patches_the_one_that_does_not_apply_is_named(
-    source: Source, site: Site, good_patch: Path, tmp_path: Path
+    source: Source, site: BuildContext, good_patch: Path, tmp_path: Path
 ) -> None:
     again = patch(
         tmp_path, lines(4, 10), lines(4, 10).replace("line 7", "LINE seven"), start=4, name="0002-again.patch"
@@ -224,12 +228,12 @@ def test_of_two_patches_the_one_that_does_not_apply_is_named(
     rejected(source, site, good_patch, again)
 
 
-def test_a_patch_for_a_missing_file_is_rejected(source: Source, site: Site, good_patch: Path) -> None:
+def test_a_patch_for_a_missing_file_is_rejected(source: Source, site: BuildContext, good_patch: Path) -> None:
     good_patch.write_text(good_patch.read_text(encoding="utf-8").replace("/poem", "/prose"), encoding="utf-8")
     rejected(source, site, good_patch)
 
 
-def test_a_patch_does_not_reach_out_of_the_source(source: Source, site: Site, good_patch: Path) -> None:
+def test_a_patch_does_not_reach_out_of_the_source(source: Source, site: BuildContext, good_patch: Path) -> None:
     text = good_patch.read_text(encoding="utf-8").replace("/poem", "/../tmp/poem")
     good_patch.write_text(text, encoding="utf-8")
     rejected(source, site, good_patch)
@@ -247,53 +251,53 @@ def chain(source: Source) -> tuple[Step, ...]:
     return (first, second, third, a_step(source, name="last", inputs=(second, third)))
 
 
-def names_run(steps: tuple[Step, ...], site: Site) -> list[str]:
+def names_run(steps: tuple[Step, ...], site: BuildContext) -> list[str]:
     again = replace(site, progress=Watcher())
-    carry_out(steps, again)
+    run_plan(steps, again)
     return watcher(again).begun
 
 
-def forget(site: Site, *steps: Step) -> None:
+def forget(site: BuildContext, *steps: Step) -> None:
     for step in steps:
         site.store.result(step).rename(site.cache / f"forgotten-{step.name}")
 
 
-def test_from_nothing_every_step_runs_in_order(chain: tuple[Step, ...], site: Site) -> None:
+def test_from_nothing_every_step_runs_in_order(chain: tuple[Step, ...], site: BuildContext) -> None:
     assert names_run(chain, site) == ["first", "second", "third", "last"]
     assert names_run(chain, site) == []
 
 
-def test_a_lost_step_alone_runs_again(chain: tuple[Step, ...], site: Site) -> None:
-    carry_out(chain, site)
+def test_a_lost_step_alone_runs_again(chain: tuple[Step, ...], site: BuildContext) -> None:
+    run_plan(chain, site)
     forget(site, chain[3])
     assert names_run(chain, site) == ["last"]
 
 
-def test_what_only_finished_steps_need_does_not_run(chain: tuple[Step, ...], site: Site) -> None:
-    carry_out(chain, site)
+def test_what_only_finished_steps_need_does_not_run(chain: tuple[Step, ...], site: BuildContext) -> None:
+    run_plan(chain, site)
     forget(site, chain[0], chain[1])
     assert names_run(chain, site) == []
 
 
-def test_what_an_unfinished_step_needs_runs_before_it(chain: tuple[Step, ...], site: Site) -> None:
-    carry_out(chain, site)
+def test_what_an_unfinished_step_needs_runs_before_it(chain: tuple[Step, ...], site: BuildContext) -> None:
+    run_plan(chain, site)
     forget(site, chain[0], chain[2], chain[3])
     assert names_run(chain, site) == ["first", "third", "last"]
 
 
-def test_after_a_failure_the_finished_steps_stay(chain: tuple[Step, ...], source: Source, site: Site) -> None:
+def test_after_a_failure_the_finished_steps_stay(chain: tuple[Step, ...], source: Source, site: BuildContext) -> None:
     failing = a_step(source, ("false",), name="failing", inputs=(chain[1],))
     with pytest.raises(StepFailed, match="`false` failed"):
-        carry_out((*chain[:2], failing), site)
+        run_plan((*chain[:2], failing), site)
     assert watcher(site).ended[-1][0] == "second"
     assert leftovers(site) == []
     assert names_run(chain, site) == ["third", "last"]
 
 
 def test_the_machine_is_looked_at_only_if_something_is_to_be_compiled(
-    chain: tuple[Step, ...], source: Source, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    chain: tuple[Step, ...], source: Source, site: BuildContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    carry_out(chain, site)
+    run_plan(chain, site)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert names_run(chain, site) == []
     assert names_run((Step("raw", Unpack(source, source.archives), (), {}),), site) == ["raw"]
@@ -302,32 +306,34 @@ def test_the_machine_is_looked_at_only_if_something_is_to_be_compiled(
         names_run(chain, site)
 
 
-def test_a_log_begins_anew_with_each_try(source: Source, site: Site) -> None:
+def test_a_log_begins_anew_with_each_try(source: Source, site: BuildContext) -> None:
     failing = a_step(source, ("sh", "-c", "echo once; exit 1"))
     for _ in range(2):
         with pytest.raises(StepFailed):
-            carry_out((failing,), site)
+            run_plan((failing,), site)
     (log,) = (site.cache / "logs").iterdir()
     assert log.read_text(encoding="utf-8").count("\nonce\n") == 1
 
 
-def test_a_source_that_cannot_be_had_leaves_nothing(source: Source, site: Site) -> None:
+def test_a_source_that_cannot_be_had_leaves_nothing(source: Source, site: BuildContext) -> None:
     missing = replace(source, archives=(replace(source.archives[0], sha256="0" * 64),))
-    with pytest.raises(Unobtainable):
-        carry_out((a_step(missing),), site)
+    with pytest.raises(FetchFailed):
+        run_plan((a_step(missing),), site)
     assert leftovers(site) == []
 
 
-def test_files_consumed_that_are_not_the_pinned_ones_are_refused(source: Source, site: Site, tmp_path: Path) -> None:
+def test_files_consumed_that_are_not_the_pinned_ones_are_refused(
+    source: Source, site: BuildContext, tmp_path: Path
+) -> None:
     with pytest.raises(WrongHash, match=r"files of thing 1\.0"):
-        carry_out((a_step(replace(source, consumed=Consumed(("poem",), "0" * 64))),), site)
+        run_plan((a_step(replace(source, consumed=Consumed(("poem",), "0" * 64))),), site)
     (tmp_path / "poem").write_text(POEM, encoding="utf-8")
     right = Consumed(("po*",), tree_sha256(tmp_path, (tmp_path / "poem",)))
-    assert carry_out((a_step(replace(source, consumed=right)),), site).is_dir()
+    assert run_plan((a_step(replace(source, consumed=right)),), site).is_dir()
 
 
-def test_a_step_that_changes_what_it_consumes_is_found_out(source: Source, site: Site, tmp_path: Path) -> None:
+def test_a_step_that_changes_what_it_consumes_is_found_out(source: Source, site: BuildContext, tmp_path: Path) -> None:
     (tmp_path / "poem").write_text(POEM, encoding="utf-8")
     pinned = Consumed(("poem",), tree_sha256(tmp_path, (tmp_path / "poem",)))
     with pytest.raises(WrongHash):
-        carry_out((a_step(replace(source, consumed=pinned), ("sed", "-i", "s/1/one/", "poem"), COPY),), site)
+        run_plan((a_step(replace(source, consumed=pinned), ("sed", "-i", "s/1/one/", "poem"), COPY),), site)

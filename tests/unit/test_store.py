@@ -21,8 +21,8 @@ from .fakes import ROOT, PrivateMount, a_source, wait_until
 SPAWN = multiprocessing.get_context("spawn")
 
 
-def step(ingredients: Mapping[str, str] | None = None, name: str = "zlib-x86_64") -> Step:
-    return Step(name, Unpack(a_source(Archive("f", "0" * 64, 1)), ()), (), ingredients or {"source zlib": "1" * 64})
+def step(key_inputs: Mapping[str, str] | None = None, name: str = "zlib-x86_64") -> Step:
+    return Step(name, Unpack(a_source(Archive("f", "0" * 64, 1)), ()), (), key_inputs or {"source zlib": "1" * 64})
 
 
 def never() -> None:

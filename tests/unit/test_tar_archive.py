@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from builder.executors.tar_archive import Parcel, open_parcel
+from builder.executors.tar_archive import TarArchive, extract_tar
 
 
-def members(parcel: Parcel) -> dict[str, tarfile.TarInfo]:
-    with tarfile.open(fileobj=parcel.sealed()) as tar:
+def members(archive: TarArchive) -> dict[str, tarfile.TarInfo]:
+    with tarfile.open(fileobj=archive.finish()) as tar:
         return {member.name: member for member in tar}
 
 
 def test_all_that_is_in_it_belongs_to_one_user(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").touch()
-    with Parcel((993, 990)) as parcel:
-        parcel.add(tmp_path / "folder", "work/folder")
-        parcel.folder("work/empty")
-        parcel.link("work/link", "/usr/bin/make")
-        parcel.text("work/text", "text")
-        found = members(parcel)
+    with TarArchive((993, 990)) as tar:
+        tar.add(tmp_path / "folder", "work/folder")
+        tar.folder("work/empty")
+        tar.link("work/link", "/usr/bin/make")
+        tar.text("work/text", "text")
+        found = members(tar)
     assert sorted(found) == ["work/empty", "work/folder", "work/folder/file", "work/link", "work/text"]
     assert {(member.uid, member.gid, member.uname, member.gname) for member in found.values()} == {(993, 990, "", "")}
 
@@ -34,18 +34,18 @@ def test_modes_links_and_times_are_kept(tmp_path: Path) -> None:
     script.chmod(0o755)
     os.utime(script, (1_000_000_000, 1_000_000_000))
     (tmp_path / "link").symlink_to("configure")
-    with Parcel((0, 0)) as parcel:
-        parcel.add(tmp_path, "src")
-        found = members(parcel)
+    with TarArchive((0, 0)) as tar:
+        tar.add(tmp_path, "src")
+        found = members(tar)
     assert (found["src/configure"].mode, found["src/configure"].mtime) == (0o755, 1_000_000_000)
     assert found["src/link"].linkname == "configure"
 
 
 def test_what_is_written_has_one_of_two_modes_and_one_date() -> None:
-    with Parcel((0, 0)) as parcel:
-        parcel.text("data", "é")
-        parcel.text("tool", "", executable=True)
-        found = members(parcel)
+    with TarArchive((0, 0)) as tar:
+        tar.text("data", "é")
+        tar.text("tool", "", executable=True)
+        found = members(tar)
     assert (found["data"].mode, found["data"].size, found["data"].mtime) == (0o644, 2, 0)
     assert found["tool"].mode == 0o755
 
@@ -72,7 +72,7 @@ def test_what_comes_out_belongs_to_us_and_keeps_its_mode(tmp_path: Path) -> None
     tool = member("out/tool", mode=0o755, size=3000, mtime=1_000_000_000, uid=993, gid=990)
     before = os.umask(0o077)
     try:
-        open_parcel(pieces(folder, tool), tmp_path)
+        extract_tar(pieces(folder, tool), tmp_path)
     finally:
         os.umask(before)
     found = (tmp_path / "out" / "tool").stat()
@@ -86,14 +86,14 @@ def test_nothing_comes_out_that_would_leave_its_folder(tmp_path: Path) -> None:
     inner.mkdir()
     for name in ("../outside", "/outside"):
         try:
-            open_parcel(pieces(member(name)), inner)
+            extract_tar(pieces(member(name)), inner)
         except tarfile.FilterError:
             continue
     with pytest.raises(tarfile.FilterError):
-        open_parcel(pieces(member("link", type=tarfile.SYMTYPE, linkname=".."), member("link/outside")), inner)
+        extract_tar(pieces(member("link", type=tarfile.SYMTYPE, linkname=".."), member("link/outside")), inner)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inner"]
 
 
 def test_nothing_comes_out_with_a_set_user_id(tmp_path: Path) -> None:
-    open_parcel(pieces(member("tool", mode=0o4755)), tmp_path)
+    extract_tar(pieces(member("tool", mode=0o4755)), tmp_path)
     assert (tmp_path / "tool").stat().st_mode & 0o7777 == 0o755

@@ -340,8 +340,8 @@ def test_no_order_of_links_files_and_folders_reaches_what_is_outside(
 ) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
-        victims = [root / "a", root / "b", root / "rooms" / "a", root / "rooms" / "b"]
-        (root / "rooms").mkdir()
+        victims = [root / "a", root / "b", root / "sandboxes" / "a", root / "sandboxes" / "b"]
+        (root / "sandboxes").mkdir()
         for victim in victims:
             victim.write_text("not theirs", encoding="utf-8")
             os.utime(victim, (1, 1))
@@ -351,7 +351,7 @@ def test_no_order_of_links_files_and_folders_reaches_what_is_outside(
         ]
         archive = make_tar(root / "it.tar", *infos, mode="w")
         before = everything_in(root)
-        tree = root / "rooms" / "tree"
+        tree = root / "sandboxes" / "tree"
         try:
             unpack(archive, tree)
         except UnsafeArchive:

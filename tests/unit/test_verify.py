@@ -1,4 +1,4 @@
-"""builder.artifacts.verify: whatever is changed in a zip is found and named; a rebuild counts, not what it claims."""
+"""builder.artifacts.verify: whatever is changed in a zip is found and named; a rebuild counts for more than a claim."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import pytest
 from builder.artifacts import verify as module
 from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry, write_zip
 from builder.artifacts.verify import rebuild, verify
-from builder.errors import NotAsClaimed, NotReproducible, StepFailed
+from builder.errors import ManifestMismatch, NotReproducible, StepFailed
 
 from .fakes import RecordingReport
 from .test_manifest import PACKAGE, TARGET, text
@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 
 def complaints(path: Path, report: RecordingReport) -> list[str]:
     """What is said of a zip that is not what the manifest in ``dist/`` says."""
-    with pytest.raises(NotAsClaimed) as caught:
+    with pytest.raises(ManifestMismatch) as caught:
         verify(path, None, path.parent, report)
     assert report.notes == []
     return [line.strip() for line in caught.value.why.splitlines()]
@@ -53,9 +53,9 @@ def complaints(path: Path, report: RecordingReport) -> list[str]:
 
 def test_a_zip_from_anywhere_under_any_name_is_known_by_its_bytes(path: Path, report: RecordingReport) -> None:
     moved = path.rename(path.parent.parent / "download (1).zip")
-    claim = verify(moved, None, path.parent, report)
-    assert (claim.python, claim.architecture, len(claim.entries)) == ("3.13.15", "x86_64", 4)
-    assert report.notes == [f"download (1).zip: 4 entries, sha256 {claim.sha256}: as {claim.manifest} says"]
+    expected = verify(moved, None, path.parent, report)
+    assert (expected.python, expected.architecture, len(expected.entries)) == ("3.13.15", "x86_64", 4)
+    assert report.notes == [f"download (1).zip: 4 entries, sha256 {expected.sha256}: as {expected.manifest} says"]
 
 
 def test_a_manifest_may_be_named(path: Path, tmp_path: Path, report: RecordingReport) -> None:
@@ -151,10 +151,10 @@ def test_what_is_no_zip_is_told(path: Path, report: RecordingReport, content: by
 
 def test_a_zip_that_is_not_there_and_one_that_nobody_speaks_of(path: Path, report: RecordingReport) -> None:
     path.with_suffix(".manifest.json").unlink()
-    with pytest.raises(NotAsClaimed, match="No manifest speaks of"):
+    with pytest.raises(ManifestMismatch, match="No manifest speaks of"):
         verify(path, None, path.parent, report)
     path.unlink()
-    with pytest.raises(NotAsClaimed, match="No such file"):
+    with pytest.raises(ManifestMismatch, match="No such file"):
         verify(path, None, path.parent, report)
 
 
@@ -170,7 +170,7 @@ def test_a_zip_that_is_not_there_and_one_that_nobody_speaks_of(path: Path, repor
 )
 def test_what_is_no_manifest_is_told(path: Path, report: RecordingReport, content: str, why: str) -> None:
     path.with_suffix(".manifest.json").write_text(content, encoding="utf-8")
-    with pytest.raises(NotAsClaimed, match="is no manifest") as caught:
+    with pytest.raises(ManifestMismatch, match="is no manifest") as caught:
         verify(path, None, path.parent, report)
     assert caught.value.why.startswith(why)
 

@@ -15,13 +15,13 @@ from builder.errors import BuildError, NoWheel
 from tools.support import wheels
 from tools.wheels.__main__ import by_lines, results, tasks
 from tools.wheels.inside import compiled, named
-from tools.wheels.packages import LIST, LeftOut, Packages, load_packages
+from tools.wheels.packages import LIST, Excluded, Packages, load_packages
 from tools.wheels.places import HERE
-from tools.wheels.table import Loaded, Worked, complaints, document
+from tools.wheels.table import ImportResult, ScenarioResult, document, problems
 
 PACKAGES = Packages({"some": 3, "other": 7}, {"some": ("before",)}, {("some", "some.gui"): "No display."}, ())
-SOME = Loaded("some", "1.0", "2.17", ("some", "some.gui"), {"some.gui": "ImportError: no | screen"})
-OTHER = Loaded("other", "2.0", "2.28", ("other",), {})
+SOME = ImportResult("some", "1.0", "2.17", ("some", "some.gui"), {"some.gui": "ImportError: no | screen"})
+OTHER = ImportResult("other", "2.0", "2.28", ("other",), {})
 
 
 def test_the_list_has_120_packages_by_rank_and_each_is_locked() -> None:
@@ -73,41 +73,43 @@ def test_a_compiled_module_is_told_from_other_libraries(tmp_path: Path) -> None:
     ],
 )
 def test_a_wheel_is_for_the_oldest_glibc_that_it_names(tags: list[str], floor: str) -> None:
-    assert Loaded.read({"package": "p", "version": "1", "tags": tags, "modules": [], "failures": {}}).floor == floor
+    assert (
+        ImportResult.read({"package": "p", "version": "1", "tags": tags, "modules": [], "failures": {}}).floor == floor
+    )
 
 
 def test_an_explained_failure_is_none_to_complain_about() -> None:
-    assert list(complaints(PACKAGES, [SOME, OTHER], [])) == []
+    assert list(problems(PACKAGES, [SOME, OTHER], [])) == []
 
 
 def test_a_failure_that_nobody_explained_is() -> None:
     broken = replace(OTHER, failures={"other": "ImportError: undefined symbol"})
-    assert list(complaints(PACKAGES, [broken], [])) == ["other: other: ImportError: undefined symbol"]
+    assert list(problems(PACKAGES, [broken], [])) == ["other: other: ImportError: undefined symbol"]
 
 
 def test_an_explanation_of_what_does_not_fail_is() -> None:
-    (complaint,) = complaints(PACKAGES, [replace(SOME, failures={})], [])
+    (complaint,) = problems(PACKAGES, [replace(SOME, failures={})], [])
     assert "some.gui" in complaint
 
 
 def test_a_package_without_anything_to_import_is() -> None:
     assert not replace(OTHER, modules=()).whole
-    assert list(complaints(PACKAGES, [replace(OTHER, modules=())], [])) == ["other: there is nothing to import"]
+    assert list(problems(PACKAGES, [replace(OTHER, modules=())], [])) == ["other: there is nothing to import"]
 
 
 def test_a_program_that_fails_is() -> None:
-    assert list(complaints(PACKAGES, [], [Worked("with_numpy.py", "", {"": "ended by signal 11"})])) == [
+    assert list(problems(PACKAGES, [], [ScenarioResult("with_numpy.py", "", {"": "ended by signal 11"})])) == [
         "with_numpy.py: ended by signal 11"
     ]
 
 
 def test_the_table_counts_packages_and_modules_and_says_why() -> None:
-    packages = replace(PACKAGES, left_out=(LeftOut(("huge", "vast"), "Too big."),))
-    third = Loaded("third", "3.0", "?", ("third",), {"third": "ImportError"})
+    packages = replace(PACKAGES, left_out=(Excluded(("huge", "vast"), "Too big."),))
+    third = ImportResult("third", "3.0", "?", ("third",), {"third": "ImportError"})
     text = document(
         replace(packages, ranks={**packages.ranks, "third": 9}),
         [SOME, OTHER, third],
-        [Worked("with_numpy.py", "1 | 2\n", {})],
+        [ScenarioResult("with_numpy.py", "1 | 2\n", {})],
         "a place",
     )
     assert "**2 of 3 import, 1 of them with all" in text

@@ -10,7 +10,6 @@ from pathlib import Path
 from builder.context import cache_folder
 from builder.errors import BuildError
 from tools.bench.cold_cache import cold_coldstart
-from tools.bench.contestants import make_arena
 from tools.bench.files import Unavailable, files
 from tools.bench.interpreter import benchmarks, compare
 from tools.bench.interpreters import DEBIAN, MACHINE, make_interpreters
@@ -18,6 +17,7 @@ from tools.bench.measure import coldstart, invoke
 from tools.bench.report import show
 from tools.bench.size import lines, link_map_of, sizes, write_treemap
 from tools.bench.soak import LIMIT, soak
+from tools.bench.subjects import make_workspace
 from tools.support.product import ROOT, TARGET, interpreter
 from tools.support.wheels import kept_wheels
 
@@ -34,23 +34,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _coldstart(options: argparse.Namespace, folder: Path) -> int:
-    arena = make_arena(folder)
+    workspace = make_workspace(folder)
     if options.files:
-        show(files(arena))
+        show(files(workspace))
     elif options.cold_cache:
-        show(cold_coldstart(arena, options.repetitions or 20))
+        show(cold_coldstart(workspace, options.repetitions or 20))
     else:
-        show(coldstart(arena, options.repetitions or 200))
+        show(coldstart(workspace, options.repetitions or 200))
     return 0
 
 
 def _invoke(options: argparse.Namespace, folder: Path) -> int:
-    show(invoke(make_arena(folder), options.repetitions or 10_000))
+    show(invoke(make_workspace(folder), options.repetitions or 10_000))
     return 0
 
 
 def _soak(options: argparse.Namespace, folder: Path) -> int:
-    result = soak(make_arena(folder), options.repetitions or 200_000)
+    result = soak(make_workspace(folder), options.repetitions or 200_000)
     show(result)
     growth = result["results"]["this layer"]["growth, %"]
     if abs(growth) < LIMIT:
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         sub = commands.add_parser(name, help=what, description=what)
         sub.set_defaults(command=command)
-        sub.add_argument("--repetitions", type=int, metavar="N", help="starts or invocations of each contestant")
+        sub.add_argument("--repetitions", type=int, metavar="N", help="starts or invocations of each subject")
         if name == "coldstart":
             sub.add_argument("--files", action="store_true", help="count files opened and bytes read, with strace")
             sub.add_argument("--cold-cache", action="store_true", help="with nothing in the page cache; needs root")

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tools.bench.contestants import Arena, Contestant
+from tools.bench.subjects import Subject, Workspace
 
 EVENT = {
     "version": "2.0",
@@ -21,7 +21,7 @@ EVENT = {
 }
 ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
 SAFETY_NET = 60.0
-"""Seconds without a word, after which a contestant has failed."""
+"""Seconds without a word, after which a subject has failed."""
 
 
 def event_bytes(body: bytes = json.dumps(EVENT).encode()) -> bytes:
@@ -37,17 +37,17 @@ def event_bytes(body: bytes = json.dumps(EVENT).encode()) -> bytes:
 
 
 class Caller:
-    """One contestant's process, and the connection on which it asks."""
+    """One subject's process, and the connection on which it asks."""
 
     def __init__(
-        self, arena: Arena, contestant: Contestant, prefix: tuple[str, ...] = (), patience: float = SAFETY_NET
+        self, workspace: Workspace, subject: Subject, prefix: tuple[str, ...] = (), patience: float = SAFETY_NET
     ) -> None:
         self._patience = patience
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(patience)
         self._connection: socket.socket | None = None
-        variables = arena.variables(contestant, "{}:{}".format(*self._listener.getsockname()))
-        command = (*prefix, *contestant.command)
+        variables = workspace.variables(subject, "{}:{}".format(*self._listener.getsockname()))
+        command = (*prefix, *subject.command)
         actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
         os.chdir(variables["LAMBDA_TASK_ROOT"])  # posix_spawn cannot.
         self.started = time.perf_counter_ns()
@@ -111,13 +111,13 @@ def resident_kib(pid: int) -> int:
     return int(line.split()[1])
 
 
-def start_to_end(contestant: Contestant) -> tuple[int, int]:
+def start_to_end(subject: Subject) -> tuple[int, int]:
     """Nanoseconds that a program takes that only starts and ends: by the clock, and of processor time."""
     start = time.perf_counter_ns()
-    pid = os.posix_spawn(contestant.command[0], contestant.command, dict(contestant.variables))
+    pid = os.posix_spawn(subject.command[0], subject.command, dict(subject.variables))
     _, status, usage = os.wait4(pid, 0)
     taken = time.perf_counter_ns() - start
-    assert status == 0, contestant.command
+    assert status == 0, subject.command
     return taken, round((usage.ru_utime + usage.ru_stime) * 1e9)
 
 

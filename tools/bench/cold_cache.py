@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tools.bench.contestants import Arena
 from tools.bench.files import Unavailable
 from tools.bench.measure import coldstart
+from tools.bench.subjects import Workspace
 
 DROP = Path("/proc/sys/vm/drop_caches")
 PAGES_AND_INODES = "3"
@@ -19,16 +19,16 @@ READ_AHEAD = "128"
 """KiB; VM_READAHEAD_PAGES of include/linux/mm.h."""
 
 
-def cold_coldstart(arena: Arena, repetitions: int) -> dict[str, Any]:
+def cold_coldstart(workspace: Workspace, repetitions: int) -> dict[str, Any]:
     """Cold start with nothing of the layer in memory."""
     if os.geteuid() != 0 or not os.access(DROP, os.W_OK):
         raise Unavailable("a cold page cache needs root, to mount an image and to drop caches")
-    with _on_image(arena.root) as mounted:
+    with _on_image(workspace.root) as mounted:
         device = mounted.stat().st_dev
         disk = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
         with _read_ahead(disk / "queue" / "read_ahead_kb"):
             read = functools.partial(_bytes_read, disk)
-            return coldstart(Arena(mounted), repetitions, _drop_caches, ", cold page cache", read)
+            return coldstart(Workspace(mounted), repetitions, _drop_caches, ", cold page cache", read)
 
 
 @contextlib.contextmanager

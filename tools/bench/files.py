@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.bench.api import Caller
-from tools.bench.contestants import Arena
+from tools.bench.subjects import Workspace
 
 CALLS = "openat,open,stat,lstat,newfstatat,access,readlink,getdents64,read,pread64,sendto,write"
 
@@ -16,18 +16,18 @@ class Unavailable(Exception):
     """A measurement needs what this machine lacks; the text says what to do."""
 
 
-def files(arena: Arena) -> dict[str, Any]:
+def files(workspace: Workspace) -> dict[str, Any]:
     """Counts of what start-up asks of the file system; pages of mapped files are not among the bytes."""
     strace = shutil.which("strace")
     if strace is None:
         raise Unavailable("strace is not there: apt-get install strace, dnf install strace")
     rows = {}
-    for each in arena.contestants():
+    for each in workspace.subjects():
         if not each.talks:
             continue
         with tempfile.NamedTemporaryFile(prefix="strace-") as trace:
             with Caller(
-                arena, each, (strace, "-f", "-qq", "-s", "64", "-e", f"trace={CALLS}", "-o", trace.name)
+                workspace, each, (strace, "-f", "-qq", "-s", "64", "-e", f"trace={CALLS}", "-o", trace.name)
             ) as caller:
                 caller.wait_for_request()
             rows[each.name] = count(Path(trace.name).read_text("utf-8", "replace"))

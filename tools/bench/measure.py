@@ -7,17 +7,17 @@ from contextlib import ExitStack
 from typing import Any
 
 from tools.bench.api import Caller, event_bytes, start_to_end
-from tools.bench.contestants import Arena
 from tools.bench.processor import one_processor
 from tools.bench.report import report
+from tools.bench.subjects import Workspace
 
 BLOCK = 500
-"""Invocations of one contestant before it is the next one's turn: alone, each would find the others' caches. The first
+"""Invocations of one subject before it is the next one's turn: alone, each would find the others' caches. The first
 of a block does, and should be less than one in a hundred."""
 
 
 def coldstart(
-    arena: Arena,
+    workspace: Workspace,
     repetitions: int,
     before: Callable[[], None] = lambda: None,
     what: str = "",
@@ -28,17 +28,17 @@ def coldstart(
     Processor time says more than the clock on a machine that has other things to do. ``before`` is called before each
     start; ``read_so_far`` counts the bytes that were ever read from the disk that the layer is on.
     """
-    contestants = arena.contestants()
-    times: dict[str, list[float]] = {each.name: [] for each in contestants}
-    processor: dict[str, list[float]] = {each.name: [] for each in contestants}
-    memory: dict[str, list[float]] = {each.name: [] for each in contestants if each.talks}
-    read: dict[str, list[float]] = {each.name: [] for each in contestants}
+    subjects = workspace.subjects()
+    times: dict[str, list[float]] = {each.name: [] for each in subjects}
+    processor: dict[str, list[float]] = {each.name: [] for each in subjects}
+    memory: dict[str, list[float]] = {each.name: [] for each in subjects if each.talks}
+    read: dict[str, list[float]] = {each.name: [] for each in subjects}
     for _ in range(repetitions):
-        for each in contestants:
+        for each in subjects:
             before()
             at_first = read_so_far() if read_so_far else 0
             if each.talks:
-                with Caller(arena, each) as caller:
+                with Caller(workspace, each) as caller:
                     caller.wait_for_request()
                     taken, busy = time.perf_counter_ns() - caller.started, caller.processor_ns()
                     memory[each.name].append(caller.resident_kib() / 1024)
@@ -55,18 +55,18 @@ def coldstart(
 
 
 @one_processor()
-def invoke(arena: Arena, repetitions: int) -> dict[str, Any]:
-    """From an event to the request for the next one, with every contestant's process alive.
+def invoke(workspace: Workspace, repetitions: int) -> dict[str, Any]:
+    """From an event to the request for the next one, with every subject's process alive.
 
     All on one processor: to wake another one takes as long as the loop. What this process takes itself is in each time,
-    and not in the contestants' processor time.
+    and not in the subjects' processor time.
     """
-    contestants = [each for each in arena.contestants() if each.talks]
-    times: dict[str, list[float]] = {each.name: [] for each in contestants}
-    processor = {each.name: 0.0 for each in contestants}
+    subjects = [each for each in workspace.subjects() if each.talks]
+    times: dict[str, list[float]] = {each.name: [] for each in subjects}
+    processor = {each.name: 0.0 for each in subjects}
     event = event_bytes()
     with ExitStack() as stack:
-        callers = {each.name: stack.enter_context(Caller(arena, each)) for each in contestants}
+        callers = {each.name: stack.enter_context(Caller(workspace, each)) for each in subjects}
         for caller in callers.values():
             caller.wait_for_request()
             for _ in range(min(repetitions, BLOCK)):

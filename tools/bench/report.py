@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.bench.contestants import OURS
+from tools.bench.subjects import OURS
 
 Samples = Mapping[str, Sequence[float]]
 
@@ -24,7 +24,7 @@ def summary(samples: Sequence[float]) -> dict[str, float]:
 def report(
     what: str, unit: str, samples: Samples, more: Mapping[str, Mapping[str, float]] | None = None
 ) -> dict[str, Any]:
-    """Everything about one measurement. ``more`` adds columns: name → contestant → value."""
+    """Everything about one measurement. ``more`` adds columns: name → subject → value."""
     rows: dict[str, dict[str, float]] = {name: summary(values) for name, values in samples.items()}
     ours = rows[OURS]
     for name, row in rows.items():

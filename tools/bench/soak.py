@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.bench.api import ACCEPTED, Caller, event_bytes
-from tools.bench.contestants import Arena
+from tools.bench.subjects import Workspace
 
 SETTLED = 1000
 """Invocations after which memory is taken for the first time: every kind has run, every cache is filled."""
@@ -47,15 +47,15 @@ def handler(event, context):
 KINDS = ("object", "text", "bytes", "large", "decimal", "none", "error", "chain", "unencodable", "log", "print")
 
 
-def soak(arena: Arena, count: int) -> dict[str, Any]:
+def soak(workspace: Workspace, count: int) -> dict[str, Any]:
     """Runs ``count`` invocations of mixed kinds, some of them no JSON; memory in KiB after SETTLED and at the end."""
     if count <= SETTLED:
         raise SystemExit(f"soak: {count} invocations are too few: memory is first taken after {SETTLED}")
-    (arena.root / "task" / "function.py").write_text(FUNCTION, encoding="utf-8")
+    (workspace.root / "task" / "function.py").write_text(FUNCTION, encoding="utf-8")
     events = [event_bytes(json.dumps({"kind": kind, "n": 1.5}).encode()) for kind in KINDS]
     events.append(event_bytes(b"{"))
     first = 0
-    with Caller(arena, arena.contestants()[0], _quietly()) as caller:
+    with Caller(workspace, workspace.subjects()[0], _quietly()) as caller:
         caller.wait_for_request()
         for number in range(count):
             if number == SETTLED:

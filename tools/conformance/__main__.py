@@ -43,11 +43,11 @@ def _compare(python: str, word: str) -> int:
             )
         )
     everything = [comparison for _, comparisons in chapters for comparison in comparisons]
-    wrong = [comparison for comparison in everything if comparison.complaints]
+    wrong = [comparison for comparison in everything if comparison.problems]
     different = sum(1 for comparison in everything if comparison.different)
     print(f"{len(everything)} cases, {different} differ, {len(wrong)} otherwise than told")
     for comparison in wrong:
-        print(f"- {comparison.case.name}: {'; '.join(comparison.complaints)}")
+        print(f"- {comparison.case.name}: {'; '.join(comparison.problems)}")
     if not word:
         (version,) = (found.version for found in distributions(name="awslambdaric", path=[str(site)]))
         unfinished = DOCUMENT.with_name(f"{DOCUMENT.name}.part")

@@ -23,16 +23,16 @@ class Comparison:
         return tuple(aspect for aspect in ASPECTS if self.reference[aspect] != self.ours[aspect])
 
     @property
-    def complaints(self) -> list[str]:
+    def problems(self) -> list[str]:
         """What is wrong: differences that nobody told, and told ones that are not there."""
-        return complaints(self.different, self.case.differs)
+        return problems(self.different, self.case.differs)
 
     @property
     def rules(self) -> list[Rule]:
         return list(dict.fromkeys(self.case.differs.values()))
 
 
-def complaints(different: tuple[Aspect, ...], told: Mapping[Aspect, Rule]) -> list[str]:
+def problems(different: tuple[Aspect, ...], told: Mapping[Aspect, Rule]) -> list[str]:
     """Other calls have other headers, bodies, logs and ends: a rule for the calls stands for all of them."""
     untold = () if "calls" in told else tuple(aspect for aspect in different if aspect not in told)
     missing = tuple(aspect for aspect in told if aspect not in different)

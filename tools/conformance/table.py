@@ -70,7 +70,7 @@ def _row(comparison: Comparison) -> str:
     # Error-type headers differ with every error: what else differs says more about the case.
     aspect = min(comparison.different, key=MOST_TELLING.index)
     reference, ours = _unlike(comparison.reference, comparison.ours, aspect)
-    why = ", ".join([*map(_name, comparison.rules), *(["**not told**"] if comparison.complaints else [])])
+    why = ", ".join([*map(_name, comparison.rules), *(["**not told**"] if comparison.problems else [])])
     return f"| {name} | {_code(reference)} | {_code(ours)} | different | {why} |\n"
 
 

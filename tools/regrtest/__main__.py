@@ -14,8 +14,8 @@ from typing import BinaryIO
 from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.errors import BuildError
-from tools.regrtest.knowledge import Knowledge, load_knowledge
-from tools.regrtest.outcome import Outcome, complaints, unproved
+from tools.regrtest.knowledge import Expectations, load_expectations
+from tools.regrtest.outcome import Outcome, problems, unproved
 from tools.regrtest.place import Run, container
 from tools.support.product import TARGET
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None, terminal: Terminal) -> None:
-    known, cache = load_knowledge(), cache_folder()
+    known, cache = load_expectations(), cache_folder()
     parser = argparse.ArgumentParser(prog="regrtest", description=__doc__)
     parser.add_argument("--image", default=IMAGE, metavar="NAME", help=f"another image (default: {IMAGE})")
     parser.add_argument("--part", choices=known.parts, help="only the files of this part of tests.toml")
@@ -56,13 +56,13 @@ def _run(arguments: Sequence[str] | None, terminal: Terminal) -> None:
         raise BuildError("CPython's tests are not as tests.toml has them.", "\n       ".join(wrong), do)
 
 
-def _test(known: Knowledge, regrtest: Regrtest, chosen: tuple[str, ...], terminal: Terminal) -> list[str]:
+def _test(known: Expectations, regrtest: Regrtest, chosen: tuple[str, ...], terminal: Terminal) -> list[str]:
     """Runs what applies, then what does not, and gives what is wrong; ``chosen`` are files and regrtest's options."""
     ignored = [word for entry in known.left_out for name in entry.names for word in ("-i", name)]
     code, text = regrtest("-w", "--fail-env-changed", *ignored, *chosen, show=True)
     outcome = Outcome.read(text)
     wrong = [f"regrtest ended with exit code {code}"] if code else []
-    wrong += complaints(known, outcome, whole=not chosen)
+    wrong += problems(known, outcome, whole=not chosen)
     proved = [entry for entry in known.left_out if entry.file in outcome.files]
     if proved:
         terminal.note("running what was left out, which has to fail")

@@ -23,7 +23,7 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Excluded:
     """Tests of one file that do not apply: a run leaves them out, and then looks how they fail."""
 
     file: str
@@ -39,25 +39,25 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Knowledge:
+class Expectations:
     """All of the file."""
 
     skipped: tuple[Skipped, ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[Excluded, ...]
     parts: dict[str, tuple[str, ...]]
     """Name → the files that are run under it."""
 
 
-def load_knowledge(path: Path = KNOWLEDGE) -> Knowledge:
+def load_expectations(path: Path = KNOWLEDGE) -> Expectations:
     """Reads and checks the file; `BadPins` lists everything that is wrong with it."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         problems = list(_problems(data))
         if not problems:
-            return Knowledge(
+            return Expectations(
                 tuple(Skipped(tuple(entry["files"]), entry["says"], entry["why"]) for entry in data["skipped"]),
                 tuple(
-                    LeftOut(entry["file"], tuple(entry["tests"]), entry["says"], entry["why"])
+                    Excluded(entry["file"], tuple(entry["tests"]), entry["says"], entry["why"])
                     for entry in data["left-out"]
                 ),
                 {name: tuple(files) for name, files in data["parts"].items()},

@@ -15,7 +15,7 @@ from builder.pins import load_pins
 from builder.plan import Compile, Step, epoch, make_plan, read_materials
 from builder.platform import Target, this_machine
 from builder.recipes import Recipe, make_out
-from builder.run import Site, carry_out
+from builder.run import BuildContext, run_plan
 from builder.store import Store
 
 FOR_TESTS = ("CPython's own tests", "an example")
@@ -53,9 +53,9 @@ def compiled(target: Target, cache: Path, terminal: Terminal) -> tuple[Path, Pat
     position = next(position for position, step in enumerate(steps) if step.name.startswith("cpython"))
     build_python = next(step for step in steps if step.name.startswith("build_python"))
     host = Host(cache, store.result(steps[0]), epoch(pins, target), os.cpu_count() or 1)
-    site = Site(cache, store, host, terminal)
-    made = carry_out((*steps[:position], _beside(steps[position], target)), site) / FOLDER
-    return made, carry_out((steps[0], build_python), site) / "bin" / f"python{target.series}"
+    site = BuildContext(cache, store, host, terminal)
+    made = run_plan((*steps[:position], _beside(steps[position], target)), site) / FOLDER
+    return made, run_plan((steps[0], build_python), site) / "bin" / f"python{target.series}"
 
 
 def _beside(interpreter: Step, target: Target) -> Step:
@@ -66,8 +66,8 @@ def _beside(interpreter: Step, target: Target) -> Step:
         interpreter,
         name=interpreter.name.replace("cpython", "cpython_tests"),
         work=replace(work, recipe=made),
-        ingredients={
-            **interpreter.ingredients,
+        key_inputs={
+            **interpreter.key_inputs,
             **{f"recipe's {field.name}": repr(getattr(made, field.name)) for field in fields(made)},
         },
     )

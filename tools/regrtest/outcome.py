@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from tools.regrtest.knowledge import Knowledge, LeftOut
+from tools.regrtest.knowledge import Excluded, Expectations
 
 _FILE = re.compile(r"^\d+:\d\d:\d\d load avg: \S+ \[ *\d+/\d+(?:/\d+)?\] (\S+) ", re.MULTILINE)
 _SKIPPED = re.compile(r"^(\S+) skipped -- (.+)$", re.MULTILINE)
@@ -30,7 +30,7 @@ class Outcome:
         return cls(frozenset(_FILE.findall(text)), dict(_SKIPPED.findall(text)), totals)
 
 
-def complaints(known: Knowledge, outcome: Outcome, *, whole: bool) -> Iterator[str]:
+def problems(known: Expectations, outcome: Outcome, *, whole: bool) -> Iterator[str]:
     """Files that skipped themselves and nobody knows why, and what is known of files that is not so.
 
     ``whole`` says that all files were to be run: what was not run then does not exist.
@@ -46,7 +46,7 @@ def complaints(known: Knowledge, outcome: Outcome, *, whole: bool) -> Iterator[s
         yield from (f"{file} stands in tests.toml, and there is no such file" for file in named - outcome.files)
 
 
-def unproved(entry: LeftOut, text: str) -> Iterator[str]:
+def unproved(entry: Excluded, text: str) -> Iterator[str]:
     """Tests that were left out for a reason which is not how they failed; ``text`` is of a run of theirs (``-v``)."""
     failed = set(_FAILED.findall(text))
     yield from (f"{name}: tests.toml says why it fails, and it does not" for name in entry.names if name not in failed)

@@ -11,10 +11,10 @@ from pathlib import Path
 from builder.cli import main as build
 from builder.console import Terminal
 from builder.emulator.call import ENVIRONMENT, unzip
-from builder.executors.containers import USER, Box, Confines, furnished
+from builder.executors.containers import USER, Container, ResourceLimits, temporary_image
 from builder.executors.engine import connect
 from builder.executors.images import Images
-from builder.executors.tar_archive import Parcel
+from builder.executors.tar_archive import TarArchive
 from builder.fetch import fetch
 from builder.pins import load_pins
 from builder.unpack import unpack
@@ -50,15 +50,18 @@ def container(image: str, cache: Path, terminal: Terminal) -> Iterator[Run]:
         root = Images(engine, cache, terminal, machine=TARGET.cpu.machine).root(image)
         if code := build(("build-layer",)):
             sys.exit(code)
-        with Parcel((0, 0), cache) as parcel:
+        with TarArchive((0, 0), cache) as tar:
             terminal.note(f"{image}: laying out the layer and CPython's tests")
-            parcel.add(_lay_out(Path(folder), cache, terminal), "opt")
+            tar.add(_lay_out(Path(folder), cache, terminal), "opt")
             for place, text in ACCOUNTS.items():
-                parcel.text(place, text)
-            with furnished(engine, root, parcel) as prepared, Box(engine, prepared, Confines(MEMORY)) as box:
+                tar.text(place, text)
+            with (
+                temporary_image(engine, root, tar) as prepared,
+                Container(engine, prepared, ResourceLimits(MEMORY)) as container,
+            ):
 
                 def run(arguments: tuple[str, ...], output: Callable[[bytes], object]) -> int:
-                    return box.run(("/opt/bin/python3", *arguments), ENVIRONMENT, output, cwd="/tmp")  # noqa: S108
+                    return container.run(("/opt/bin/python3", *arguments), ENVIRONMENT, output, cwd="/tmp")  # noqa: S108
 
                 yield run
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 TARGET = make_target(load_pins().python("3.13").version, default_arch())
 """What is tested; on another processor than its own, under qemu."""
 
-INSIDE = Path(os.environ["LAYER_INSIDE"]) if "LAYER_INSIDE" in os.environ else None
+IN_CONTAINER = Path(os.environ["LAYER_IN_CONTAINER"]) if "LAYER_IN_CONTAINER" in os.environ else None
 """In a container (`tests.in_container`), the folder of what tests need; the layer is at /opt there."""
 
 CLEAN = {"PYTHONNOUSERSITE": "1"}
@@ -53,7 +53,7 @@ class Layer:
 
     def at_opt(self, *command: str, setup: str = "") -> tuple[str, ...]:
         """The command that runs another one where this layer stands at /opt."""
-        if INSIDE:
+        if IN_CONTAINER:
             assert not setup, "whoever may not mount must not be asked to: mark the test with `mounts`"
             return command
         rootless = () if os.geteuid() == 0 else ("--map-root-user",)

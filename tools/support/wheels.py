@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from builder.interpreters.cpython.packages.wheels import run_pip
-from tools.support.product import INSIDE, ROOT, TARGET
+from tools.support.product import IN_CONTAINER, ROOT, TARGET
 
 AMAZON_LINUX_2 = 26
 DEBIAN_11 = 31
@@ -21,8 +21,8 @@ def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2)
 
     What goes wrong is what `run_pip` raises.
     """
-    if INSIDE:  # without a network, and without pip
-        return INSIDE / "wheels" / requirements
+    if IN_CONTAINER:  # without a network, and without pip
+        return IN_CONTAINER / "wheels" / requirements
     target = replace(TARGET, glibc=f"2.{glibc}")
     run_pip("install", f"--target={folder}", "--no-compile", f"--requirement={_locked(requirements)}", target=target)
     return folder

@@ -25,7 +25,7 @@ from builder.pins import load_pins
 from builder.plan import Compile, Step, compile_steps, epoch, read_materials
 from builder.platform import make_target, this_machine
 from builder.profile import name, note_of
-from builder.run import Site, carry_out
+from builder.run import BuildContext, run_plan
 from builder.store import Store
 
 LLVM = "22"
@@ -71,7 +71,7 @@ def train(terminal: Terminal) -> None:
     steps = compile_steps(pins, target, this_machine(), read_materials(), kit.root / RUNTIME)
     store = Store(cache)
     host = Host(cache, store.result(steps["toolchain"]), epoch(pins, target), os.cpu_count() or 1)
-    result = carry_out(tuple(steps.values()), Site(cache, store, host, terminal))
+    result = run_plan(tuple(steps.values()), BuildContext(cache, store, host, terminal))
     profile = ROOT / name(target.series)
     with tempfile.TemporaryDirectory(prefix="training-") as folder:
         merged = Path(folder, "merged.profdata")

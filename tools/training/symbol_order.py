@@ -20,8 +20,8 @@ from typing import NamedTuple
 from builder import ROOT
 from builder.fetch import file_sha256
 from tools.bench.api import Caller, event_bytes
-from tools.bench.contestants import Arena, make_arena
 from tools.bench.size import link_map_of
+from tools.bench.subjects import Workspace, make_workspace
 
 RESULT = ROOT / "products" / "cpython-3.13" / "fast.symbols.txt"
 HEADER = "# What a start touches, in the order of touching: ./nox -s train_order wrote this, and the linker reads it.\n"
@@ -46,9 +46,9 @@ def main() -> int:
         print("train_order: valgrind is not there: apt-get install valgrind", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="order-") as folder:
-        arena = make_arena(Path(folder).resolve())
-        symbols = read_map(link_map_of(file_sha256(arena.python)))
-        names = order(symbols, touched(arena, valgrind))
+        workspace = make_workspace(Path(folder).resolve())
+        symbols = read_map(link_map_of(file_sha256(workspace.python)))
+        names = order(symbols, touched(workspace, valgrind))
     RESULT.write_text(HEADER + "".join(f"{name}\n" for name in names), encoding="utf-8")
     print(f"{RESULT}: {len(names)} symbols")
     return 0
@@ -76,21 +76,21 @@ def order(symbols: Sequence[Symbol], addresses: Iterable[int]) -> list[str]:
     return list(names)
 
 
-def touched(arena: Arena, valgrind: str) -> list[int]:
+def touched(workspace: Workspace, valgrind: str) -> list[int]:
     """Addresses in the order of touching: those of the loop's start, then those of a bare start and of its end."""
-    ours, *_ = arena.contestants()
-    pipe = arena.root / "accesses"
+    ours, *_ = workspace.subjects()
+    pipe = workspace.root / "accesses"
     os.mkfifo(pipe)
     tracer = (valgrind, "--tool=lackey", "--trace-mem=yes", f"--log-file={pipe}")
     found: list[int] = []
 
     def start_of_the_loop() -> None:
-        with Caller(arena, ours, tracer, PATIENCE) as caller:
+        with Caller(workspace, ours, tracer, PATIENCE) as caller:
             caller.wait_for_request()
             caller.invoke(event_bytes())
 
     def bare_start() -> None:
-        subprocess.run((*tracer, arena.python, "-I", "-S", "-c", "pass"), check=True)
+        subprocess.run((*tracer, workspace.python, "-I", "-S", "-c", "pass"), check=True)
 
     for work in (start_of_the_loop, bare_start):
         reader = threading.Thread(target=lambda: found.extend(_addresses(pipe)))

@@ -15,7 +15,7 @@ from tools.support.product import ROOT, interpreter
 from tools.support.wheels import DEBIAN_11, kept_wheels
 from tools.wheels.packages import REQUIREMENTS, Packages, load_packages
 from tools.wheels.places import Place, in_container, on_host
-from tools.wheels.table import WORK, Loaded, Worked, complaints, document
+from tools.wheels.table import WORK, ImportResult, ScenarioResult, document, problems
 
 DOCUMENT = ROOT / "docs" / "wheels.md"
 IMAGE, SYSTEM = "debian11", "a container of Debian 11 (glibc 2.31)"
@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace, terminal: Terminal) -> None:
             chosen = in_container(options.image, Path(python), site, cache, terminal)
         with chosen as place:
             loaded, worked = results(place, tasks(packages, options.word))
-    wrong = list(complaints(packages, loaded, worked))
+    wrong = list(problems(packages, loaded, worked))
     imported, whole = (sum(getattr(result, what) for result in loaded) for what in ("imports", "whole"))
     print(f"{imported} of {len(loaded)} packages import, {whole} of them with all that they have")
     if not (options.word or options.on_host) and options.image == IMAGE:
@@ -63,22 +63,22 @@ def tasks(packages: Packages, words: Sequence[str]) -> list[str]:
     return [task for task in everything if not words or any(word in task.partition(":")[0] for word in words)]
 
 
-def results(place: Place, todo: Sequence[str]) -> tuple[list[Loaded], list[Worked]]:
+def results(place: Place, todo: Sequence[str]) -> tuple[list[ImportResult], list[ScenarioResult]]:
     """Carries the tasks out in a place.
 
     Raises:
         BuildError: it did not come to its end there.
     """
-    loaded: list[Loaded] = []
-    worked: list[Worked] = []
+    loaded: list[ImportResult] = []
+    worked: list[ScenarioResult] = []
 
     def take(line: bytes) -> None:
         if not line.startswith(b"{"):
             print(line.decode(errors="replace"), file=sys.stderr)
             return
         found = json.loads(line)
-        result = Loaded.read(found) if "package" in found else Worked(**found)
-        if isinstance(result, Loaded):
+        result = ImportResult.read(found) if "package" in found else ScenarioResult(**found)
+        if isinstance(result, ImportResult):
             loaded.append(result)
         else:
             worked.append(result)

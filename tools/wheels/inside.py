@@ -25,11 +25,11 @@ Line = dict[str, object]
 
 def main(*tasks: str) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for line in pool.map(_carry_out, tasks):
+        for line in pool.map(_run_step, tasks):
             print(json.dumps(line), flush=True)
 
 
-def _carry_out(task: str) -> Line:
+def _run_step(task: str) -> Line:
     name, *first = task.split(":")
     return work(name) if name.endswith(".py") else load(name, first)
 

@@ -13,7 +13,7 @@ KNOWLEDGE = Path(__file__).with_name("packages.toml")
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Excluded:
     """Packages that their rank would put into the list, and why they are not."""
 
     packages: tuple[str, ...]
@@ -30,7 +30,7 @@ class Packages:
     """Package → modules to import before its own."""
     refused: dict[tuple[str, str], str]
     """(package, module) → why it cannot be imported."""
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[Excluded, ...]
 
 
 def load_packages(listed: Path = LIST, knowledge: Path = KNOWLEDGE) -> Packages:
@@ -41,5 +41,5 @@ def load_packages(listed: Path = LIST, knowledge: Path = KNOWLEDGE) -> Packages:
         ranks={name: int(rank) for name, rank in lines},
         first={name: tuple(modules) for name, modules in known["first"].items()},
         refused={(entry["package"], entry["module"]): entry["why"] for entry in known["refused"]},
-        left_out=tuple(LeftOut(tuple(entry["packages"]), entry["why"]) for entry in known["left-out"]),
+        left_out=tuple(Excluded(tuple(entry["packages"]), entry["why"]) for entry in known["left-out"]),
     )

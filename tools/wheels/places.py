@@ -8,10 +8,10 @@ from pathlib import Path
 from builder.console import Terminal
 from builder.emulator.call import ENVIRONMENT
 from builder.emulator.places import SCRATCH, run_here
-from builder.executors.containers import Box, Confines, furnished
+from builder.executors.containers import Container, ResourceLimits, temporary_image
 from builder.executors.engine import connect
 from builder.executors.images import Images
-from builder.executors.tar_archive import Parcel
+from builder.executors.tar_archive import TarArchive
 from tools.support.product import CLEAN
 
 Place = Callable[[Sequence[str], Callable[[bytes], object]], int]
@@ -39,19 +39,19 @@ def in_container(image: str, python: Path, site: Path, cache: Path, terminal: Te
     with connect() as engine:
         engine.sweep()
         root = Images(engine, cache, terminal).root(image)
-        with Parcel((0, 0), cache) as parcel:
+        with TarArchive((0, 0), cache) as tar:
             terminal.note(f"{image}: laying out the layer and the packages")
-            parcel.add(python.parent.parent, "opt")
-            parcel.add(site, "var/task")
-            parcel.add(HERE, "wheels")
+            tar.add(python.parent.parent, "opt")
+            tar.add(site, "var/task")
+            tar.add(HERE, "wheels")
             with (
-                furnished(engine, root, parcel) as prepared,
-                Box(engine, prepared, Confines(MEMORY, scratch=SCRATCH)) as box,
+                temporary_image(engine, root, tar) as prepared,
+                Container(engine, prepared, ResourceLimits(MEMORY, scratch=SCRATCH)) as container,
             ):
 
                 def run(arguments: Sequence[str], output: Callable[[bytes], object]) -> int:
                     environment = {**ENVIRONMENT, "PYTHONPATH": "/var/task", "PYTHONDONTWRITEBYTECODE": "1"}
                     command = ("/opt/bin/python3", "/wheels/inside.py", *arguments)
-                    return box.run(command, environment, output)
+                    return container.run(command, environment, output)
 
                 yield run

@@ -39,7 +39,7 @@ Not in it, though downloaded as much:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class ImportResult:
     """What came of importing one package."""
 
     name: str
@@ -69,7 +69,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Worked:
+class ScenarioResult:
     """What came of one program."""
 
     name: str
@@ -84,7 +84,7 @@ class Worked:
         return docstring.partition("\n")[0]
 
 
-def complaints(packages: Packages, loaded: Sequence[Loaded], worked: Sequence[Worked]) -> Iterator[str]:
+def problems(packages: Packages, loaded: Sequence[ImportResult], worked: Sequence[ScenarioResult]) -> Iterator[str]:
     """What nobody has explained, and explanations of what is not so."""
     for result in loaded:
         if not result.modules:
@@ -101,7 +101,7 @@ def complaints(packages: Packages, loaded: Sequence[Loaded], worked: Sequence[Wo
         yield from (f"{program.name}: {how}" for how in program.failures.values())
 
 
-def document(packages: Packages, loaded: Sequence[Loaded], worked: Sequence[Worked], system: str) -> str:
+def document(packages: Packages, loaded: Sequence[ImportResult], worked: Sequence[ScenarioResult], system: str) -> str:
     """The whole of docs/wheels.md."""
     modules = sum(len(result.modules) for result in loaded)
     part = [result for result in loaded if result.failures]

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from builder.executors import Room
+from builder.executors import Sandbox
 from builder.interpreters.cpython import bytecode
 from builder.interpreters.cpython.relocate import relocate
 from builder.interpreters.cpython.trim import read_omissions, trim
@@ -18,7 +18,7 @@ PREFIX = "/opt"
 PLACEHOLDER = "Every extension module is inside the interpreter; getpath wants this folder to exist.\n"
 
 
-def assemble(task: Assemble, room: Room, work: Path, inputs: Mapping[str, Path], wheel: Path) -> None:
+def assemble(task: Assemble, sandbox: Sandbox, work: Path, inputs: Mapping[str, Path], wheel: Path) -> None:
     """Makes ``out/`` of the results of all earlier steps and the tzdata wheel."""
     out, series = work / "out", task.target.series
     library = out / "lib" / f"python{series}"
@@ -32,25 +32,25 @@ def assemble(task: Assemble, room: Room, work: Path, inputs: Mapping[str, Path],
     relocate(library)
     keep, environment = ("keep", {}) if task.stdlib == "full" else ("drop", bytecode.WITHOUT_COLUMNS)
     compiling = (bytecode.__file__, f"{PREFIX}/lib/python{series}", keep)
-    run_build_python(room, inputs["build_python"], series, f"out/lib/python{series}", environment, compiling)
+    run_build_python(sandbox, inputs["build_python"], series, f"out/lib/python{series}", environment, compiling)
     (library / "lib-dynload").mkdir()
     (library / "lib-dynload" / "README.txt").write_text(PLACEHOLDER, encoding="utf-8")
 
 
 def run_build_python(
-    room: Room, python: Path, series: str, tree: str, environment: Mapping[str, str], *calls: tuple[str, ...]
+    sandbox: Sandbox, python: Path, series: str, tree: str, environment: Mapping[str, str], *calls: tuple[str, ...]
 ) -> None:
     """Runs files of ours on a tree of the work folder, one after the other, each in a fresh build-python.
 
     A call is the file and its arguments, but for the first, which is the tree.
     """
-    room.send(tree)
-    room.put(python, "deps/build_python")
+    sandbox.send(tree)
+    sandbox.put(python, "deps/build_python")
     for script, *arguments in calls:
         place = f"tmp/{Path(script).name}"
-        room.put(Path(script), place)
-        room.run((f"deps/build_python/bin/python{series}", "-SP", place, tree, *arguments), environment, cwd=".")
-    room.bring(tree)
+        sandbox.put(Path(script), place)
+        sandbox.run((f"deps/build_python/bin/python{series}", "-SP", place, tree, *arguments), environment, cwd=".")
+    sandbox.bring(tree)
 
 
 def _lay_interpreter(cpython: Path, out: Path, series: str) -> None:

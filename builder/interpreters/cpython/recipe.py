@@ -11,7 +11,7 @@ from builder.recipes import AUTOCONF, BUILD_TRIPLET, Recipe, make_out
 from builder.toolchain import COMPILER_FLAGS, INTERPRETER_FLAGS, INTERPRETER_LINKER_FLAGS, LINKER_FLAGS, joined
 
 MODULES_FILE = ROOT / "products" / "cpython-3.13" / "modules.toml"
-START_ORDER = ROOT / "products" / "cpython-3.13" / "fast.symbols.txt"
+SYMBOL_ORDER = ROOT / "products" / "cpython-3.13" / "fast.symbols.txt"
 NATIVE = ROOT / "runtime" / "native"
 NATIVE_MODULE = "_layer_runtime"
 
@@ -157,7 +157,7 @@ def recipe(target: Target) -> Recipe:
         files={
             "config.site": "".join(f"{question}={answer}\n" for question, answer in answers.items()),
             "exports.map": EXPORTS,
-            "start-order.txt": START_ORDER.read_text(encoding="utf-8"),
+            "start-order.txt": SYMBOL_ORDER.read_text(encoding="utf-8"),
             **_native_files(),
         },
         commands=(

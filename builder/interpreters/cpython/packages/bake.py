@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from builder.executors import Room
+from builder.executors import Sandbox
 from builder.fetch.report import Report
 from builder.interpreters.cpython import bytecode
 from builder.interpreters.cpython.assemble import PREFIX, run_build_python
@@ -14,17 +14,17 @@ from builder.interpreters.cpython.packages.wheels import download_wheels
 from builder.plan import Bake
 
 
-def bake(task: Bake, room: Room, work: Path, inputs: Mapping[str, Path], report: Report) -> None:
+def bake(task: Bake, sandbox: Sandbox, work: Path, inputs: Mapping[str, Path], report: Report) -> None:
     """Fetches, lays out, checks, compiles; what cannot be baked raises one of the errors of these."""
     tree, target = work / "out" / TREE, task.target
     (work / "wheels").mkdir()
     wheels = download_wheels(task.packages, target, work / "wheels", report)
     tree.mkdir()
     packages = install_wheels(dict(zip(task.packages, wheels, strict=True)), target, tree, work / "staging")
-    packages = replace(packages, elves=check_loadable(tree, packages.owners, target))
+    packages = replace(packages, elf_files=check_loadable(tree, packages.owners, target))
     place = site_packages(target.series)
     for lack in sorted(missing(tree / place, target)):
         report.note(lack)
     compiling = (bytecode.__file__, f"{PREFIX}/{place}", "packages")
-    run_build_python(room, inputs["build_python"], target.series, f"out/{TREE}/{place}", {}, compiling)
+    run_build_python(sandbox, inputs["build_python"], target.series, f"out/{TREE}/{place}", {}, compiling)
     packages.write(work / "out")

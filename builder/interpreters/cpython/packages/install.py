@@ -46,7 +46,7 @@ class Packages:
     """As the manifest has them."""
     owners: Mapping[str, tuple[str, ...]]
     """Path of a file, from the layer's root → names of the packages that have it."""
-    elves: tuple[Elf, ...] = ()
+    elf_files: tuple[Elf, ...] = ()
 
     def write(self, folder: Path) -> None:
         (folder / LISTING).write_text(json.dumps(asdict(self)), encoding="utf-8")
@@ -54,7 +54,7 @@ class Packages:
     @classmethod
     def read(cls, folder: Path) -> "Packages":
         data = json.loads((folder / LISTING).read_text(encoding="utf-8"))
-        return cls(data["sources"], data["owners"], tuple(Elf(**elf) for elf in data["elves"]))
+        return cls(data["sources"], data["owners"], tuple(Elf(**elf) for elf in data["elf_files"]))
 
 
 def installer_version() -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
-from builder.errors import NoWheel, Unobtainable, WrongHash
+from builder.errors import FetchFailed, NoWheel, WrongHash
 from builder.fetch.report import Report
 from builder.interpreters.cpython.packages.requirements import Locked
 from builder.platform import Target
@@ -31,7 +31,7 @@ def download_wheels(packages: tuple[Locked, ...], target: Target, folder: Path, 
     Raises:
         NoWheel: a package has none that the target can use; an sdist is none.
         WrongHash: an index gives other bytes than the locked ones.
-        Unobtainable: pip gets them from nowhere.
+        FetchFailed: pip gets them from nowhere.
     """
     report.note(f"asking pip for {len(packages)} wheel{'s'[: len(packages) != 1]}")
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as requirements:
@@ -92,7 +92,7 @@ def _explain(said: str, target: Target) -> Exception:
             f"       an sdist is not built: that would run its code. pip says: {why}",
             "Lock a version that has one; or, where glibc is what is too old, build for --runtime provided.al2023.",
         )
-    return Unobtainable(
+    return FetchFailed(
         "pip cannot get the packages.",
         why or "pip gave no reason.",
         "Let pip reach an index that has them (`pip config list`), and run it again.",

@@ -24,7 +24,7 @@ REFERENCE = "import sys; from awslambdaric.__main__ import main; main(sys.argv)"
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Subject:
     """A program that asks for events; ``talks`` is False for one that only starts and ends."""
 
     name: str
@@ -34,7 +34,7 @@ class Contestant:
 
 
 @dataclass(frozen=True)
-class Arena:
+class Workspace:
     """Where everything stands that is measured: ``layer/``, ``site/`` with awslambdaric, ``task/``."""
 
     root: Path
@@ -43,26 +43,26 @@ class Arena:
     def python(self) -> Path:
         return self.root / "layer" / "bin" / "python3.13"
 
-    def contestants(self) -> tuple[Contestant, ...]:
+    def subjects(self) -> tuple[Subject, ...]:
         """Ours first: everything is told in relation to it."""
         python, site = str(self.python), str(self.root / "site")
         bootstrap = self.root / "layer" / "bootstrap"
         managed = (python, "-c", REFERENCE, HANDLER)
         return (
-            Contestant(OURS, (python, *options_of(bootstrap), str(bootstrap), HANDLER), {}),
+            Subject(OURS, (python, *options_of(bootstrap), str(bootstrap), HANDLER), {}),
             # lambda_config.py of 4.2.2: it waits in a thread where AWS_EXECUTION_ENV is that of Python 3.12 or newer.
-            Contestant(THREADED, managed, {"PYTHONPATH": site, "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13"}),
-            Contestant(DIRECT, managed, {"PYTHONPATH": site, "AWS_EXECUTION_ENV": "AWS_Lambda_Image"}),
-            Contestant(RAW, (python, "-I", "-S", str(self.root / "raw_loop.py")), {}),
-            Contestant(BARE, (python, "-I", "-S", "-c", "pass"), {}, talks=False),
+            Subject(THREADED, managed, {"PYTHONPATH": site, "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13"}),
+            Subject(DIRECT, managed, {"PYTHONPATH": site, "AWS_EXECUTION_ENV": "AWS_Lambda_Image"}),
+            Subject(RAW, (python, "-I", "-S", str(self.root / "raw_loop.py")), {}),
+            Subject(BARE, (python, "-I", "-S", "-c", "pass"), {}, talks=False),
         )
 
-    def variables(self, contestant: Contestant, endpoint: str) -> dict[str, str]:
+    def variables(self, subject: Subject, endpoint: str) -> dict[str, str]:
         return {
             "LAMBDA_TASK_ROOT": str(self.root / "task"),
             "AWS_LAMBDA_RUNTIME_API": endpoint,
             "_HANDLER": HANDLER,
-            **contestant.variables,
+            **subject.variables,
         }
 
 
@@ -73,12 +73,12 @@ RAW = "40 lines of Python"
 BARE = "python -I -S -c pass"
 
 
-def make_arena(root: Path) -> Arena:
+def make_workspace(root: Path) -> Workspace:
     """Puts everything below ``root``, each with its bytecode, as a layer has it.
 
     With LAYER_PYTHON the loop is the repository's; else it is the built layer's, as it ships.
     """
-    arena = Arena(root)
+    workspace = Workspace(root)
     python = Path(interpreter(root)).resolve()
     if "LAYER_PYTHON" in os.environ:
         shutil.copytree(python.parents[1], root / "layer", symlinks=True)
@@ -87,8 +87,8 @@ def make_arena(root: Path) -> Arena:
     (root / "task").mkdir()
     (root / "task" / "function.py").write_text(FUNCTION, encoding="utf-8")
     shutil.copy(Path(__file__).with_name("raw_loop.py"), root)
-    subprocess.run((arena.python, "-m", "compileall", "-q", root / "task"), check=True)
-    return arena
+    subprocess.run((workspace.python, "-m", "compileall", "-q", root / "task"), check=True)
+    return workspace
 
 
 def _bring_loop_of_repository(layer: Path, python: Path) -> None:
