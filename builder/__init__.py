@@ -17,5 +17,8 @@ CACHE_VARIABLE = "STATIC_PYTHON_CACHE"
 ARCH_VARIABLE = "STATIC_PYTHON_ARCH"
 """Environment variable that names the architecture to build and test if nothing else does."""
 
+PRODUCT_VARIABLE = "STATIC_PYTHON_PRODUCT"
+"""Environment variable that names the product to build and test if nothing else does."""
+
 ROOT = Path(__file__).parent.parent
 """The repository."""

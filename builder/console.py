@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from builder.plan import Step
+from builder.plan.steps import Step
 
 if TYPE_CHECKING:
     from rich.status import Status

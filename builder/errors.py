@@ -22,7 +22,7 @@ class BuildError(Exception):
 
 
 class UnknownTarget(BuildError):
-    """A version or an architecture that this project does not build."""
+    """A product or an architecture that this project does not build."""
 
     exit_code = 3
 
@@ -169,6 +169,12 @@ class FunctionFailed(BuildError):
     """A function that was invoked ended with an error, or would on Lambda."""
 
     exit_code = 33
+
+
+class BadProduct(BuildError):
+    """A folder below ``products/``, or a patch set that it names, is not in order."""
+
+    exit_code = 34
 
 
 class Interrupted(BuildError):

@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from builder.errors import BadPins, UnknownTarget
+from builder.errors import BadPins
 
 PINS_FILE = Path(__file__).with_name("pins.toml")
-SCHEMA = 1
+SCHEMA = 2
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]*")
@@ -50,7 +50,10 @@ class Consumed:
 class Source:
     """Something from outside, in one or more forms."""
 
+    key: str
+    """What ``pins.toml`` calls it: ``cpython-3.13`` where several series are pinned."""
     name: str
+    """What everything that is written down calls it: ``cpython``."""
     version: str
     licence: str
     """SPDX expression of the parts that are used."""
@@ -60,10 +63,18 @@ class Source:
     """Paths in the source, shipped under ``share/licenses/``."""
     consumed: Consumed | None = None
     date: datetime | None = None
-    series: str = ""
+    """Of the release; the SOURCE_DATE_EPOCH of what is compiled of it."""
+    raise_within: str = ""
     """Newest that a pin is raised to, ``3.5`` for 3.5.x; empty: whatever is newest."""
     cpe: str = ""
     """Vendor and product by which vulnerabilities of it are listed, ``openssl:openssl``."""
+    purpose: str = ""
+    """``tests`` if no product is made of it, but tests need it."""
+
+    @property
+    def series(self) -> str:
+        """``3.13`` of ``3.13.15``: what patches are kept by."""
+        return self.version.rpartition(".")[0]
 
     def for_machine(self, machine: str) -> tuple[Archive, ...]:
         """The archives usable on a machine, by its ``uname -m``."""
@@ -75,22 +86,10 @@ class Pins:
     """The whole file."""
 
     sources: Mapping[str, Source]
-    pythons: Mapping[str, str]
-    """Series (``3.13``) → name of its source."""
-    default_python: str
+    """By key."""
 
-    def __getitem__(self, name: str) -> Source:
-        return self.sources[name]
-
-    def python(self, series: str) -> Source:
-        """The source of a CPython series; `UnknownTarget` if it is not pinned."""
-        if series not in self.pythons:
-            raise UnknownTarget(
-                f"There is no CPython {series!r} to build.",
-                f"{PINS_FILE.name} pins: {', '.join(self.pythons)}.",
-                f"Pass --python {self.default_python}.",
-            )
-        return self.sources[self.pythons[series]]
+    def __getitem__(self, key: str) -> Source:
+        return self.sources[key]
 
 
 def load_pins(path: Path = PINS_FILE) -> Pins:
@@ -104,7 +103,7 @@ def load_pins(path: Path = PINS_FILE) -> Pins:
         problems = [f"not TOML: {error}"]
     except (KeyError, TypeError, AttributeError) as error:
         problems = [f"missing or misplaced: {error}"]
-    raise BadPins(f"{path} does not pin everything.", "; ".join(problems) + ".", "Mend the entries named above.")
+    raise BadPins(f"{path} does not pin everything.", "; ".join(problems) + ".", "Fix the entries above.")
 
 
 def _problems(data: dict[str, Any]) -> Iterator[str]:
@@ -112,21 +111,17 @@ def _problems(data: dict[str, Any]) -> Iterator[str]:
         yield f"schema is {data.get('schema')!r}, not {SCHEMA}"
     for name, source in data["sources"].items():
         yield from _source_problems(name, source)
-    series = {key: value for key, value in data["python"].items() if key != "default"}
-    if data["python"].get("default") not in series:
-        yield "python.default is not one of the series"
-    for key, name in series.items():
-        date = data["sources"].get(name, {}).get("date")
-        if name not in data["sources"]:
-            yield f"python {key}: no source {name!r}"
-        elif not isinstance(date, datetime) or date.tzinfo is None:  # without a zone it would be the machine's
-            yield f"{name} has no date with time and zone"
 
 
 def _source_problems(name: str, source: dict[str, Any]) -> Iterator[str]:
     if source.get("cpe") and source["cpe"].count(":") != 1:
         yield f"{name}: cpe is {source['cpe']!r}, not vendor:product"
     yield from (f"{name} has no {key}" for key in ("version", "licence", "homepage") if not source.get(key))
+    date = source.get("date")
+    if date is not None and (not isinstance(date, datetime) or date.tzinfo is None):  # it would be the machine's zone
+        yield f"{name} has a date without time and zone"
+    if source.get("purpose", "tests") != "tests":
+        yield f"{name}: purpose is {source['purpose']!r}, and may only be 'tests'"
     if (series := source.get("series")) and not str(source.get("version")).startswith(f"{series}."):
         yield f"{name} {source.get('version')} is not of series {series}"
     archives = source.get("archives", [])
@@ -161,12 +156,12 @@ def _archive_problems(archive: dict[str, Any]) -> Iterator[str]:
 
 def _pins(data: dict[str, Any]) -> Pins:
     sources = {}
-    for name, entry in data["sources"].items():
-        fields = dict(entry)
+    for key, entry in data["sources"].items():
+        fields = {"name": key, **entry}
+        fields["raise_within"] = fields.pop("series", "")
         fields["archives"] = tuple(Archive(**archive) for archive in fields["archives"])
         fields["licence_files"] = tuple(fields.get("licence_files", ()))
         if consumed := fields.get("consumed"):
             fields["consumed"] = Consumed(tuple(consumed["files"]), consumed["sha256"])
-        sources[name] = Source(name=name, **fields)
-    series = {key: value for key, value in data["python"].items() if key != "default"}
-    return Pins(sources, series, data["python"]["default"])
+        sources[key] = Source(key=key, **fields)
+    return Pins(sources)

@@ -1,4 +1,4 @@
-"""What is built: a CPython version for one of Lambda's architectures."""
+"""What a result runs on: one of Lambda's architectures, and the oldest glibc and processor of it."""
 
 import os
 import platform
@@ -35,19 +35,12 @@ RUNTIMES = {"provided.al2023": "2.34", "provided.al2": "2.26"}
 
 
 @dataclass(frozen=True)
-class Target:
-    """The product: everything that its bytes may depend on besides the pins."""
+class Platform:
+    """All that a library's recipe may see of what it is compiled for."""
 
-    version: str
-    """Full CPython version, ``3.13.15``."""
     cpu: Cpu
     glibc: str = "2.26"
     """Oldest glibc it runs on: that of Amazon Linux 2 (``provided.al2``)."""
-
-    @property
-    def series(self) -> str:
-        """``3.13`` of ``3.13.15``: what the folders and modules of CPython are named by."""
-        return self.version.rpartition(".")[0]
 
     @property
     def triplet(self) -> str:
@@ -55,28 +48,21 @@ class Target:
         return f"{self.cpu.machine}-linux-gnu"
 
     @property
-    def name(self) -> str:
-        """Stem of the files in ``dist/``."""
-        return f"cpython-{self.version}-{self.cpu.lambda_name}"
-
-    @property
     def runtimes(self) -> tuple[str, ...]:
         """Those of Lambda's that have a glibc as new as this."""
-        return tuple(name for name, glibc in RUNTIMES.items() if _number(glibc) >= _number(self.glibc))
-
-    def __str__(self) -> str:
-        return f"{self.name} (glibc {self.glibc}, {self.cpu.baseline})"
+        return tuple(name for name, glibc in RUNTIMES.items() if version_number(glibc) >= version_number(self.glibc))
 
 
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+def version_number(version: str) -> tuple[int, ...]:
+    """``2.26`` → (2, 26); ``PRIVATE``, which must not be needed, compares above every number."""
+    return tuple(int(part) for part in version.split(".")) if version[:1].isdigit() else (999,)
 
 
-def make_target(version: str, arch: str) -> Target:
-    """The target for a pinned version and one of Lambda's architecture names; `UnknownTarget` if there is none."""
+def make_platform(arch: str) -> Platform:
+    """The platform for one of Lambda's architecture names; `UnknownTarget` if there is none."""
     for cpu in CPUS:
         if cpu.lambda_name == arch:
-            return Target(version, cpu)
+            return Platform(cpu)
     known = [cpu.lambda_name for cpu in CPUS]
     raise UnknownTarget(
         f"There is no layer for architecture {arch!r}.",
@@ -86,7 +72,7 @@ def make_target(version: str, arch: str) -> Target:
 
 
 def default_arch() -> str:
-    """What is built and tested if nobody says otherwise."""
+    """The architecture that is built and tested unless another is named."""
     return os.environ.get(ARCH_VARIABLE) or CPUS[0].lambda_name
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from builder.errors import BadPins, StaleProfile
 from builder.recipes import Recipe
 
-FOLDER = "products"
 RUNTIME = "profile-runtime.a"
 """Where a sandbox has, in training, the library that writes down what was counted."""
 TOLERATED = {"x86_64": 0.02, "aarch64": 0.25}
@@ -48,7 +47,7 @@ class Profile:
                 f"The profile does not fit the functions of {source}.",
                 f"{len(unfit)} of {self.functions[source]} differ from those that it was trained with, and "
                 f"{tolerated:.0%} may; among them {', '.join(sorted(unfit)[:5])}.",
-                f"Train it anew: {TRAIN}.",
+                f"Train it again: {TRAIN}.",
             )
 
 
@@ -67,11 +66,6 @@ def instrumented(recipe: Recipe) -> Recipe:
     return replace(recipe, environment={**recipe.environment, **found})
 
 
-def name(series: str) -> str:
-    """Path from the repository's root."""
-    return f"{FOLDER}/cpython-{series}/fast.profdata.xz"
-
-
 def note_of(path: Path) -> Path:
     return path.with_name(path.name.replace(".xz", ".toml"))
 
@@ -83,4 +77,4 @@ def read_profile(path: Path) -> Profile:
         said = tomllib.loads(note.read_text(encoding="utf-8"))
         return Profile(path, said["functions"])
     except (OSError, ValueError, KeyError) as error:
-        raise BadPins(f"{path.name} has no proper note.", f"{note}: {error}", f"Train it anew: {TRAIN}.") from error
+        raise BadPins(f"{path.name} has no proper note.", f"{note}: {error}", f"Train it again: {TRAIN}.") from error

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Protocol
 
 from builder.artifacts.pack import pack
-from builder.errors import PatchRejected, StepFailed
-from builder.executors import Executor, Sandbox
+from builder.executors import Executor
 from builder.fetch import fetch
 from builder.fetch.report import Report
-from builder.interpreters.cpython.assemble import assemble, lay_licences
-from builder.interpreters.cpython.packages.bake import bake
-from builder.plan import Assemble, Bake, Compile, Pack, Step, Unpack
-from builder.profile import RUNTIME, read_profile
+from builder.interpreters import load_interpreter
+from builder.pins import Source
+from builder.plan.steps import Assemble, Compile, InstallPackages, Pack, Step, Unpack
+from builder.steps.compile import compile_source
 from builder.store import Store
-from builder.toolchain import PROFILE
-from builder.unpack import check_consumed, unpack
+from builder.unpack import unpack
 
 
 class Progress(Report, Protocol):
@@ -45,8 +43,8 @@ class BuildContext:
     progress: Progress
 
     def results(self, step: Step) -> Mapping[str, Path]:
-        """Where a step's inputs stand, by the first part of their names."""
-        return {given.name.partition("-")[0]: self.store.result(given) for given in step.inputs}
+        """Where a step's inputs stand, by their roles."""
+        return {given.role: self.store.result(given) for given in step.inputs}
 
 
 def run_plan(steps: tuple[Step, ...], site: BuildContext) -> Path:
@@ -78,61 +76,26 @@ def _needed(steps: tuple[Step, ...], store: Store) -> tuple[Step, ...]:
 def _run_step(step: Step, work: Path, site: BuildContext) -> None:
     log = site.cache / "logs" / f"{step.name}-{step.key[:12]}.log"
     log.unlink(missing_ok=True)
+    inputs = site.results(step)
+
+    def fetched(source: Source) -> Path:
+        return fetch(source, source.archives, site.cache, site.progress)
+
     match step.work:
         case Unpack(source, archives):
             unpack(fetch(source, archives, site.cache, site.progress), work / "out")
-        case Compile():
-            _compile(step.work, work, log, site, site.results(step))
-        case Assemble(tzdata=tzdata):
-            wheel = fetch(tzdata, tzdata.archives, site.cache, site.progress)
-            assemble(step.work, site.executor.sandbox(work, log), work, site.results(step), wheel)
-        case Bake():
-            bake(step.work, site.executor.sandbox(work, log), work, site.results(step), site.progress)
-        case Pack():
-            pack(step.work, site.executor.sandbox(work, log), work, site.results(step), site.cache)
-
-
-def _compile(task: Compile, work: Path, log: Path, site: BuildContext, inputs: Mapping[str, Path]) -> None:
-    """Carries out a recipe, and takes the source's licences along."""
-    source, recipe = task.source, task.recipe
-    unpack(fetch(source, source.archives, site.cache, site.progress), work / "src")
-    sandbox = site.executor.sandbox(work, log)
-    sandbox.send("src")
-    for need in recipe.needs:
-        sandbox.put(inputs[need], f"deps/{need}")
-    for name, text in task.wrappers.items():
-        sandbox.write(f"bin/{name}", text, executable=True)
-    for patch in task.patches:
-        _apply(patch, sandbox)
-    for place, text in recipe.files.items():
-        sandbox.write(place, text)
-    profile = read_profile(task.profile) if task.profile else None
-    if profile:
-        profile.unpack(work / PROFILE)
-        sandbox.send(PROFILE)
-    if task.runtime:
-        sandbox.put(task.runtime, RUNTIME)
-    for command in recipe.commands:
-        sandbox.run(command, recipe.environment)
-    if profile:
-        profile.check(source.name, task.machine, log.read_text("utf-8", "replace"))
-    sandbox.bring("out")
-    if source.consumed:
-        sandbox.bring("src")
-        check_consumed(source, work / "src")
-    lay_licences(source, work / "src", work / "out")
-
-
-def _apply(patch: Path, sandbox: Sandbox) -> None:
-    """Applies a patch without fuzz: no line of its context may differ."""
-    place = f"tmp/{patch.name}"
-    sandbox.put(patch, place)
-    try:
-        sandbox.run(("patch", "--batch", "--forward", "--fuzz=0", "-p1", "-i", f"../{place}"), {})
-    except StepFailed as error:
-        raise PatchRejected(
-            f"{patch.name} does not apply.", error.why, "Make it anew against the pinned version: CONTRIBUTING.md."
-        ) from error
+        case Compile() as task:
+            archive = fetched(task.source)
+            compile_source(task, archive, site.executor.sandbox(work, log), work, inputs, log)
+        case Assemble() as task:
+            data = {source.key: fetched(source) for source in task.data}
+            interpreter = load_interpreter(task.product.interpreter)
+            interpreter.assemble(task, site.executor.sandbox(work, log), work, inputs, data)
+        case InstallPackages() as task:
+            interpreter = load_interpreter(task.product.interpreter)
+            interpreter.install_packages(task, site.executor.sandbox(work, log), work, inputs, site.progress)
+        case Pack() as task:
+            pack(task, site.executor.sandbox(work, log), work, inputs, site.cache)
 
 
 def _size(folder: Path) -> int:

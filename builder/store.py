@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from builder.disk import translate_os_errors
-from builder.plan import Step
+from builder.plan.steps import Step
 
 
 class Store:

@@ -6,10 +6,10 @@ below. So no path of the machine gets into a Makefile, and with it into ``syscon
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from builder.platform import Cpu, Target
+from builder.flags import Flag, joined
+from builder.platform import Cpu, Platform
 
 PROFILE = "profile.profdata"
 """Where a sandbox has the profile."""
@@ -17,16 +17,11 @@ PROFILE = "profile.profdata"
 LINK_SCRIPT = Path(__file__).with_name("cc-link.sh")
 BUILTINS_SCRIPT = Path(__file__).with_name("cc-builtins.sh")
 
+COMPILER = "ziglang"
+"""Key of the compiler's pin."""
+
 MACHINE_GLIBC = "2.26"
 """Oldest glibc that programs run by the build itself need: the same floor as the product's."""
-
-
-@dataclass(frozen=True)
-class Flag:
-    """One word for the compiler or the linker, and why it is there."""
-
-    text: str
-    why: str
 
 
 COMPILER_FLAGS = (
@@ -105,17 +100,7 @@ PROCESSOR_FLAGS: Mapping[str, tuple[Flag, ...]] = {
 """By `Cpu.machine`."""
 
 
-def joined(flags: tuple[Flag, ...]) -> str:
-    """The flags as one string, for ``CFLAGS`` and the like."""
-    return " ".join(flag.text for flag in flags)
-
-
-def words(flags: tuple[Flag, ...]) -> tuple[str, ...]:
-    """The flags as arguments of a command."""
-    return tuple(joined(flags).split())
-
-
-def wrappers(target: Target, machine: Cpu, *, training: bool = False) -> dict[str, str]:
+def wrappers(platform: Platform, machine: Cpu, *, training: bool = False) -> dict[str, str]:
     """Scripts that call zig, by name.
 
     ``cc`` compiles for the target. ``cc-profiled`` does, and reads the profile; in training, it instruments instead.
@@ -124,8 +109,8 @@ def wrappers(target: Target, machine: Cpu, *, training: bool = False) -> dict[st
     programs that a build must run (SQLite's parser generator, the build-python); no byte of them ships. ``ZIG``
     holds the compiler's path: each executor sets it.
     """
-    common, processor = joined(WRAPPER_FLAGS), joined(PROCESSOR_FLAGS[target.cpu.machine])
-    for_target = f"-target {target.triplet}.{target.glibc} -mcpu={target.cpu.baseline} {processor}".rstrip()
+    common, processor = joined(WRAPPER_FLAGS), joined(PROCESSOR_FLAGS[platform.cpu.machine])
+    for_target = f"-target {platform.triplet}.{platform.glibc} -mcpu={platform.cpu.baseline} {processor}".rstrip()
     profiled = f'"$@" {joined(TRAINING_FLAGS)}' if training else f'{joined(PROFILE_FLAGS)} "$@"'
     for_machine = f"-target {machine.machine}-linux-gnu.{MACHINE_GLIBC} -mcpu=baseline"
     return {

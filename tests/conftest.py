@@ -14,14 +14,14 @@ from builder.context import cache_folder
 from builder.emulator.call import unzip
 from builder.errors import BuildError
 from tests.builds.build_cache import BuildCache, Reference, lay_out
-from tools.support.product import ROOT, TARGET, Layer, runner
+from tools.support.product import NAME, PLATFORM, ROOT, Layer, runner
 
-ARCH = TARGET.cpu.lambda_name
+ARCH = PLATFORM.cpu.lambda_name
 
 
 @pytest.fixture(scope="session")
 def layer_zip() -> Path:
-    path = ROOT / "dist" / f"{TARGET.name}.zip"
+    path = ROOT / "dist" / f"{NAME}.zip"
     if not path.exists():
         pytest.fail(f"{path} is not there: run `nox -s build_layer -- --arch {ARCH}`", pytrace=False)
     if foreign := wrong_arch_programs(path, ARCH):
@@ -31,7 +31,7 @@ def layer_zip() -> Path:
 
 @pytest.fixture(scope="session")
 def manifest(layer_zip: Path) -> dict[str, Any]:
-    text = layer_zip.with_name(f"{TARGET.name}.manifest.json").read_text(encoding="utf-8")
+    text = layer_zip.with_name(f"{NAME}.manifest.json").read_text(encoding="utf-8")
     return dict(json.loads(text))
 
 

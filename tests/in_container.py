@@ -6,6 +6,7 @@ knows one authority more, whose keys the tests have.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,8 +14,7 @@ from pathlib import Path
 
 import trustme
 
-from builder import ARCH_VARIABLE
-from builder.cli import main as build
+from builder import ARCH_VARIABLE, PRODUCT_VARIABLE
 from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.emulator.call import ENVIRONMENT, unzip
@@ -24,8 +24,9 @@ from builder.executors.containers import Container, ResourceLimits, temporary_im
 from builder.executors.engine import Engine, connect
 from builder.executors.images import Images
 from builder.executors.tar_archive import TarArchive
+from builder.layers import Request, build_layers
 from tests.layer.emulator import TASK_IN_CONTAINER, emulator_for
-from tools.support.product import ROOT, TARGET, Layer
+from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, Layer
 from tools.support.wheels import install_wheels, kept_wheels
 
 MEMORY = 2 << 30
@@ -58,9 +59,8 @@ def run_tests(name: str, rootfs: Path | None, arguments: Sequence[str], terminal
     cache = cache_folder()
     with connect() as engine, tempfile.TemporaryDirectory(prefix="inside-") as folder:
         engine.sweep()
-        image = Images(engine, cache, terminal, rootfs, machine=TARGET.cpu.machine).root(name)
-        if code := build(("build-layer", f"--arch={TARGET.cpu.lambda_name}")):
-            sys.exit(code)
+        image = Images(engine, cache, terminal, rootfs, machine=PLATFORM.cpu.machine).root(name)
+        build_layers(Request((PRODUCT.name,), (PLATFORM.cpu.lambda_name,)), terminal, jobs=os.cpu_count() or 1)
         with TarArchive((0, 0)) as tar:
             _pack(tar, Path(folder), cache)
             _add_authority(tar, engine, image)
@@ -73,15 +73,15 @@ def run_tests(name: str, rootfs: Path | None, arguments: Sequence[str], terminal
 
 def _pack(tar: TarArchive, folder: Path, cache: Path) -> None:
     """What is the same in every image: the layer, the tests, and what these need."""
-    unzip(ROOT / "dist" / f"{TARGET.name}.zip", folder / "opt")
+    unzip(ROOT / "dist" / f"{NAME}.zip", folder / "opt")
     tar.add(folder / "opt", "opt")
     for name in CHECKED_OUT:
         tar.add(ROOT / name, f"{CHECKOUT}/{name}")
-    for path in (*(ROOT / "dist").glob(f"{TARGET.name}.*"), ROOT / "dist" / "SHA256SUMS"):
+    for path in (*(ROOT / "dist").glob(f"{NAME}.*"), ROOT / "dist" / "SHA256SUMS"):
         tar.add(path, f"{CHECKOUT}/dist/{path.name}")
     tar.add(kept_wheels("inside", str(Layer(folder / "opt").python), cache), f"{IN_CONTAINER}/wheels/inside")
     tar.add(install_wheels("wheels", folder / "wheels"), f"{IN_CONTAINER}/wheels/wheels")
-    tar.add(emulator_for(TARGET.cpu.lambda_name, folder), f"{IN_CONTAINER}/aws-lambda-rie")
+    tar.add(emulator_for(PLATFORM.cpu.lambda_name, folder), f"{IN_CONTAINER}/aws-lambda-rie")
     tar.link("var/task", str(TASK_IN_CONTAINER))
 
 
@@ -104,7 +104,8 @@ def _test(engine: Engine, image: str, arguments: Sequence[str]) -> int:
         **ENVIRONMENT,
         "HOME": "/home/nobody",
         "LAYER_IN_CONTAINER": f"/{IN_CONTAINER}",
-        ARCH_VARIABLE: TARGET.cpu.lambda_name,
+        ARCH_VARIABLE: PLATFORM.cpu.lambda_name,
+        PRODUCT_VARIABLE: PRODUCT.name,
         "PYTHONPATH": f"/{IN_CONTAINER}/wheels/inside",
         "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/hypothesis",  # pytest's -v asks for it

@@ -7,7 +7,7 @@ one error.
 import io
 import posixpath
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,7 +21,7 @@ from elftools.elf.sections import SymbolTableSection
 
 from builder.artifacts.deterministic_zip import LINK, Entry
 from builder.errors import AuditFailed
-from builder.platform import Target
+from builder.platform import Platform, version_number
 
 POLICY = Path(__file__).parent / "policy"
 
@@ -43,12 +43,16 @@ class Elf:
     """Number of exported symbols."""
 
 
-def audit(entries: tuple[Entry, ...], target: Target, names: tuple[str, ...]) -> tuple[Elf, ...]:
+def audit(
+    entries: tuple[Entry, ...], platform: Platform, rules: Mapping[str, Any], names: tuple[str, ...]
+) -> tuple[Elf, ...]:
     """Checks all entries; ``names`` are strings of this machine (paths, user, host) that no file may hold.
+
+    ``rules`` are those of ``policy/``, by file, with what the interpreter adds.
 
     Returns what the ELF files are. Raises `AuditFailed` with every violation.
     """
-    content, rules = read_policy("content.toml"), read_policy("elf.toml")
+    content, elf_rules = rules["content"], rules["elf"]
     violations = [*_check_tree(entries, content), *_check_traces(entries, (*content["forbidden"]["patterns"], *names))]
     found = []
     for entry in entries:
@@ -56,21 +60,20 @@ def audit(entries: tuple[Entry, ...], target: Target, names: tuple[str, ...]) ->
             try:
                 elf = ElfReader(entry)
                 found.append(elf.summary())
-                violations += [f"{entry.path}: {problem}" for problem in _check_elf(elf, target, rules)]
+                violations += [f"{entry.path}: {problem}" for problem in _check_elf(elf, platform, elf_rules)]
             except ELFError as error:
                 violations.append(f"{entry.path}: is no ELF file that a layer may hold ({error})")
     if violations:
         raise AuditFailed(
             f"The layer breaks {len(violations)} rule{'s'[: len(violations) != 1]}.",
             "\n       ".join(violations),
-            f"Mend the recipe; if the rule is wrong, change builder/artifacts/{POLICY.name}/ and say why there.",
+            f"Fix the recipe; if the rule is wrong, change builder/artifacts/{POLICY.name}/ and say why there.",
         )
     return tuple(found)
 
 
-def check_size(size: int) -> None:
+def check_size(size: int, budget: int) -> None:
     """Compares the zip's bytes with the budget; `AuditFailed` if they exceed it."""
-    budget = read_policy("content.toml")["bytes"]["zip"]
     if size > budget:
         raise AuditFailed(
             "The zip is too large.", f"{size} bytes; the budget is {budget}.", "See what grew: compare the manifests."
@@ -179,19 +182,14 @@ class ElfReader:
         return Elf(self.path, self.file["e_machine"], self.glibc(), self.needed(), len(self.exports))
 
 
-def version_number(version: str) -> tuple[int, ...]:
-    """``2.26`` → (2, 26); ``PRIVATE``, which must not be needed, compares above every number."""
-    return tuple(int(part) for part in version.split(".")) if version[:1].isdigit() else (999,)
-
-
-def _check_elf(elf: ElfReader, target: Target, rules: dict[str, Any]) -> Iterator[str]:
-    machine, page = rules["machines"][target.cpu.lambda_name], rules["pages"][target.cpu.lambda_name]
+def _check_elf(elf: ElfReader, platform: Platform, rules: dict[str, Any]) -> Iterator[str]:
+    machine, page = rules["machines"][platform.cpu.lambda_name], rules["pages"][platform.cpu.lambda_name]
     if elf.file["e_machine"] != machine:
         yield f"is for {elf.file['e_machine']}, not {machine}"
     if not elf.fits_pages(page):
         yield f"cannot be loaded where a page has {page} bytes"
-    if version_number(elf.glibc()) > version_number(target.glibc):
-        yield f"needs glibc {elf.glibc()}, above {target.glibc}"
+    if version_number(elf.glibc()) > version_number(platform.glibc):
+        yield f"needs glibc {elf.glibc()}, above {platform.glibc}"
     yield from (f"needs the library {name}" for name in elf.needed() if name not in rules["needed"])
     yield from _check_hardening(elf)
     yield from _check_symbols(elf, rules)
@@ -219,6 +217,6 @@ def _check_symbols(elf: ElfReader, rules: dict[str, Any]) -> Iterator[str]:
         if name not in rules["copied"] and not any(fnmatchcase(name, pattern) for pattern in rules["exports"])
     )
     if foreign:
-        yield f"exports {len(foreign)} symbols that are not Python's: {', '.join(foreign[:10])}"
+        yield f"exports {len(foreign)} symbols that are not the interpreter's: {', '.join(foreign[:10])}"
     if elf.file.get_section_by_name(".symtab") or elf.file.get_section_by_name(".debug_info"):
         yield "is not stripped"

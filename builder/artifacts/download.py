@@ -46,7 +46,9 @@ def _bring(expected: Expected, origin: str, folder: Path, cache: Path, report: R
 def _find(expected: Expected, origin: str, cache: Path, report: Report) -> Path:
     if "://" in origin:
         archive = Archive(expected.file, expected.sha256, expected.size, url=f"{origin.rstrip('/')}/{expected.file}")
-        return fetch(Source(expected.name, expected.python, "", "", (archive,)), (archive,), cache, report)
+        return fetch(
+            Source(expected.name, expected.name, expected.version, "", "", (archive,)), (archive,), cache, report
+        )
     path = Path(origin, expected.file)
     if not path.is_file():
         raise FetchFailed(f"There is no {path}.", "No such file.", "Pass the folder or the URL that has it as --from.")

@@ -1,4 +1,4 @@
-"""The prefix and this repository's runtime/ → the zip and its manifest."""
+"""The interpreter's tree and this repository's runtime/ → the zip and its manifest."""
 
 import getpass
 import os
@@ -6,20 +6,20 @@ import platform
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from builder import ROOT
-from builder.artifacts.audit import audit, check_size, read_policy
+from builder.artifacts.audit import audit, check_size
 from builder.artifacts.deterministic_zip import write_zip
 from builder.artifacts.manifest import make_manifest
-from builder.artifacts.tree import PACKAGE, LayerTree, gather, lay_runtime, with_packages
+from builder.artifacts.packages import TREE, Packages
+from builder.artifacts.tree import PACKAGE, LayerTree, gather, with_packages
 from builder.errors import LayerTooLarge
 from builder.executors import Sandbox
-from builder.interpreters.cpython import bundle, bytecode
-from builder.interpreters.cpython.assemble import PREFIX, run_build_python
-from builder.interpreters.cpython.packages.install import TREE, Packages
-from builder.plan import Pack
+from builder.interpreters import load_interpreter
+from builder.plan.steps import Pack
 
 _TELLING_LENGTH = 8
 
@@ -33,41 +33,37 @@ def compressor_version() -> str:
 
 def pack(task: Pack, sandbox: Sandbox, work: Path, inputs: Mapping[str, Path], cache: Path) -> None:
     """Makes ``out/<name>.zip`` and ``out/<name>.manifest.json``; nothing that fails the audit is written."""
-    target, name = task.target, task.name
-    lay_runtime(work / "runtime")
-    place = f"{PREFIX}/runtime"
-    bundling, compiling = (bundle.__file__, place, "layer_runtime.main"), (bytecode.__file__, place, "keep")
-    environment = bytecode.WITHOUT_COLUMNS  # the loop's frames are in no traceback
-    run_build_python(sandbox, inputs["build_python"], target.series, "runtime", environment, bundling, compiling)
-    tree = gather(inputs["prefix"], work / "runtime", task.linked)
-    elf_files = audit(tree.entries, target, host_identifiers(cache))
+    name, interpreter = task.name, load_interpreter(task.product.interpreter)
+    interpreter.lay_runtime(task, sandbox, work, inputs)
+    bootstrap = make_bootstrap(ROOT / "runtime" / task.product.runtime / "bootstrap", task.product.shebang)
+    origin = partial(interpreter.origins, linked=task.linked)
+    tree = gather(inputs["tree"], work / "runtime", bootstrap, origin)
+    elf_files = audit(tree.entries, task.platform, task.rules, host_identifiers(cache))
     packages = Packages.read(inputs["packages"]) if "packages" in inputs else Packages((), {})
     if packages.sources:
         tree = with_packages(tree, inputs["packages"] / TREE, packages.owners)
-        check_unzipped(tree)
+        check_unzipped(tree, task.rules["content"]["bytes"]["lambda"])
     written = write_zip(tree.entries, work / "out" / f"{name}.zip")
     if not packages.sources:
-        check_size(written.size)
+        check_size(written.size, task.rules["content"]["bytes"]["zip"])
     manifest = make_manifest(
-        name=name,
-        target=target,
-        pins=task.pins,
-        patches=task.patches,
-        written=written,
-        origins=tree.origins,
-        elf_files=(*elf_files, *packages.elf_files),
-        compressor=compressor_version(),
-        packages=packages.sources,
+        task.facts, written, tree.origins, (*elf_files, *packages.elf_files), compressor_version(), packages.sources
     )
     (work / "out" / f"{name}.manifest.json").write_text(manifest, encoding="utf-8")
 
 
-def check_unzipped(tree: LayerTree) -> None:
-    """`LayerTooLarge` if Lambda would not unzip a layer, with the origins that weigh most."""
+def make_bootstrap(path: Path, shebang: str) -> bytes:
+    """A runtime's ``bootstrap``, with the first line that the product wants."""
+    first, _, rest = path.read_bytes().partition(b"\n")
+    assert first.startswith(b"#!"), f"{path} is run by the kernel"
+    return f"#!{shebang}\n".encode() + rest
+
+
+def check_unzipped(tree: LayerTree, limit: int) -> None:
+    """`LayerTooLarge` if a layer has more bytes than Lambda unzips, with the origins that weigh most."""
     sizes: Counter[str] = Counter()
     for entry in tree.entries:
         sizes[tree.origins[entry.path][0].removeprefix(PACKAGE)] += len(entry.content)
-    limit = read_policy("content.toml")["bytes"]["lambda"]
     if (total := sizes.total()) > limit:
         heaviest = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in sizes.most_common(MOST_SHOWN))
         raise LayerTooLarge(
@@ -81,7 +77,7 @@ def check_unzipped(tree: LayerTree) -> None:
 def host_identifiers(cache: Path) -> tuple[str, ...]:
     """What would give away where a layer was built: folders, and user and host in the forms that tools write.
 
-    A bare name is a trace only if nobody would write it by chance: `root`, `barry` and `debian` stand in the standard
+    A bare name is a trace only if it would not be written by chance: `root`, `barry` and `debian` stand in a standard
     library for other reasons, `ip-10-0-3-7` does not.
     """
     user, host = _user(), platform.node()
@@ -92,5 +88,5 @@ def host_identifiers(cache: Path) -> tuple[str, ...]:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container may run us under a number that nobody has
+    except (KeyError, OSError):  # a container may run us under a number without a name
         return str(os.getuid())

@@ -1,50 +1,51 @@
-"""Manifest + this repository → an in-toto statement with SLSA provenance v1: what a layer was made of, and by what.
+"""A finished layer + the steps that made it → an in-toto statement with SLSA provenance v1.
 
-It has nothing of the machine or the moment, and no commit: the same build comes from many. It has instead git's own
-identifiers of the folders whose files decide the bytes, which any commit can be compared with:
-``git rev-parse COMMIT:builder``.
+It has nothing of the machine or the moment, and no commit: the same build comes from many. It has instead what the
+steps took in: every archive, every file of this repository (patches, profiles, the loop, the code that carries steps
+out) and every step's key. An edit elsewhere in the repository leaves it as it is.
 
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md, https://slsa.dev/spec/v1.1/provenance
 """
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from builder import DISTRIBUTION, ROOT, __version__
-
-DECIDING = ("builder", "patches", "products", "runtime", "requirements/build.txt")
-"""What of this repository the bytes may depend on."""
+from builder import DISTRIBUTION, __version__
+from builder.plan.steps import Step
 
 REPOSITORY = f"pkg:generic/{DISTRIBUTION}"
 BUILD_TYPE = f"{REPOSITORY}#docs/trust.md"
 """The page that says what the parameters are."""
 
 
-def attest(result: Path, date: datetime) -> dict[str, str]:
-    """Name → text of what goes with a finished layer and its manifest: the SBOM and the provenance."""
-    from builder.artifacts.sbom import make_sbom  # noqa: PLC0415 (its imports take longer than all others of a --plan together)
+def attest(result: Path, steps: Sequence[Step], date: datetime) -> dict[str, str]:
+    """Name → text of what goes with a finished layer and its manifest: the SBOM and the provenance.
+
+    ``steps`` are the plan that made it, as an x86_64 machine has it: keys of what runs in a build depend on its
+    machine, and an attestation must not. ``date`` is that of the interpreter's release.
+    """
+    from builder.artifacts.sbom import make_sbom  # noqa: PLC0415 (its imports take longer than a --plan)
 
     (path,) = result.glob("*.manifest.json")
     manifest = json.loads(path.read_text(encoding="utf-8"))
     name = manifest["name"]
     sbom = make_sbom(manifest, date)
     subjects = {
-        manifest["zip"]["file"]: manifest["zip"]["sha256"],
+        **{artifact["file"]: artifact["sha256"] for artifact in manifest["artifacts"]},
         path.name: _sha256(path.read_bytes()),
         f"{name}.cdx.json": _sha256(sbom.encode()),
     }
-    provenance = make_provenance(manifest, subjects, int(date.timestamp()))
+    provenance = make_provenance(manifest, steps, subjects)
     return {f"{name}.cdx.json": sbom, f"{name}.provenance.json": provenance}
 
 
-def make_provenance(manifest: Mapping[str, Any], subjects: Mapping[str, str], epoch: int) -> str:
+def make_provenance(manifest: Mapping[str, Any], steps: Sequence[Step], subjects: Mapping[str, str]) -> str:
     """The statement as JSON text; ``subjects`` are the files it is about, by name, with their sha256."""
-    target, locked = manifest["target"], lock(manifest["packages"])
+    product, platform, locked = manifest["product"], manifest["platform"], lock(manifest["packages"])
     statement = {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in subjects.items()],
@@ -53,18 +54,18 @@ def make_provenance(manifest: Mapping[str, Any], subjects: Mapping[str, str], ep
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
                 "externalParameters": {
-                    "python": target["python"].rpartition(".")[0],
-                    "arch": target["architecture"],
-                    "stdlib": "full" if "-full" in manifest["name"] else "lean",
-                    **({"runtime": target["compatible_runtimes"][-1], "packages": locked} if locked else {}),
+                    "product": product["name"],
+                    "arch": platform["architecture"],
+                    "stdlib": product["stdlib"],
+                    **({"runtime": platform["compatible_runtimes"][-1], "packages": locked} if locked else {}),
                 },
                 "internalParameters": {
-                    "glibc": target["glibc"],
-                    "cpu": target["cpu"],
-                    "SOURCE_DATE_EPOCH": epoch,
+                    "glibc": platform["glibc"],
+                    "cpu": platform["cpu"],
                     "compressor": manifest["toolchain"]["compressor"],
+                    "steps": {step.name: step.key for step in steps},
                 },
-                "resolvedDependencies": [*_own(), *_archives(manifest)],
+                "resolvedDependencies": [*_own(steps), *_archives(manifest)],
             },
             "runDetails": {"builder": {"id": REPOSITORY, "version": {DISTRIBUTION: __version__}}},
         },
@@ -93,37 +94,13 @@ def _archives(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _own() -> list[dict[str, Any]]:
-    return [{"name": name, "uri": f"{REPOSITORY}#{name}", "digest": git_digest(ROOT / name)} for name in DECIDING]
-
-
-def git_digest(path: Path) -> dict[str, str]:
-    """What git calls a file or folder, as an in-toto digest; worked out without git, which need not be there."""
-    return {"gitTree": _tree(path).hex()} if path.is_dir() else {"gitBlob": _blob(path).hex()}
-
-
-def _tree(folder: Path) -> bytes:
-    entries = []
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            # The slash is what git sorts a folder by. It knows no empty folders.
-            if path.name != "__pycache__" and (digest := _tree(path)) != _object("tree", b""):
-                entries.append((f"{path.name}/".encode(), b"40000", digest))
-        else:
-            mode = b"120000" if path.is_symlink() else b"100755" if path.stat().st_mode & 0o100 else b"100644"
-            entries.append((path.name.encode(), mode, _blob(path)))
-    return _object(
-        "tree", b"".join(b"%s %s\0%s" % (mode, name.rstrip(b"/"), digest) for name, mode, digest in sorted(entries))
-    )
-
-
-def _blob(path: Path) -> bytes:
-    return _object("blob", os.readlink(path).encode() if path.is_symlink() else path.read_bytes())
-
-
-def _object(kind: str, content: bytes) -> bytes:
-    header = f"{kind} {len(content)}\0".encode()
-    return hashlib.sha1(header + content, usedforsecurity=False).digest()  # what git has
+def _own(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """The files of this repository that any step took in."""
+    files = {path: sha256 for step in steps for path, sha256 in step.files.items()}
+    return [
+        {"name": path, "uri": f"{REPOSITORY}#{path}", "digest": {"sha256": sha256}}
+        for path, sha256 in sorted(files.items())
+    ]
 
 
 def _sha256(content: bytes) -> str:

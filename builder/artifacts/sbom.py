@@ -1,7 +1,7 @@
 """Manifest → CycloneDX: the same bytes for the same manifest.
 
 What differs from run to run in other SBOMs is derived here: the serial number from the manifest, the timestamp from the
-release of CPython.
+interpreter's release.
 """
 
 import json
@@ -27,11 +27,9 @@ from cyclonedx.output.json import JsonV1Dot6
 from builder import DISTRIBUTION, __version__
 from builder.artifacts.purl import archive_purl
 
-INTERPRETER = "cpython"
-
 
 def make_sbom(manifest: Mapping[str, Any], date: datetime) -> str:
-    """The SBOM as JSON text; ``date`` is that of CPython's release, with its zone."""
+    """The SBOM as JSON text; ``date`` is that of the interpreter's release, with its zone."""
     layer = _layer(manifest)
     own = Component(
         type=ComponentType.LIBRARY,
@@ -51,20 +49,23 @@ def make_sbom(manifest: Mapping[str, Any], date: datetime) -> str:
     bom.metadata.timestamp = date
     bom.metadata.component = layer
     bom.register_dependency(layer, [own, *sources.values(), *packages])
-    bom.register_dependency(sources[INTERPRETER], [sources[name] for name in _linked(manifest)])
+    interpreter, *libraries = _linked(manifest)
+    bom.register_dependency(sources[interpreter], [sources[name] for name in libraries])
     return JsonV1Dot6(bom).output_as_string(indent=1) + "\n"
 
 
 def _layer(manifest: Mapping[str, Any]) -> Component:
-    target = manifest["target"]
+    product, platform = manifest["product"], manifest["platform"]
+    (artifact,) = (artifact for artifact in manifest["artifacts"] if artifact["kind"] == "zip")
     return Component(
         type=ComponentType.PLATFORM,
         name=manifest["name"],
-        version=target["python"],
+        version=product["version"],
         bom_ref=manifest["name"],
-        hashes=[_sha256(manifest["zip"]["sha256"])],
+        hashes=[_sha256(artifact["sha256"])],
         properties=[
-            Property(name=f"{DISTRIBUTION}:{key}", value=target[key]) for key in ("architecture", "glibc", "cpu")
+            *(Property(name=f"{DISTRIBUTION}:{key}", value=product[key]) for key in ("interpreter", "variant")),
+            *(Property(name=f"{DISTRIBUTION}:{key}", value=platform[key]) for key in ("architecture", "glibc", "cpu")),
         ],
     )
 
@@ -107,11 +108,9 @@ def _component(
 
 
 def _linked(manifest: Mapping[str, Any]) -> list[str]:
-    """The libraries that are inside the interpreter."""
-    origins = {
-        origin for entry in manifest["entries"] if entry["path"].startswith("bin/") for origin in entry["origin"]
-    }
-    return [source["name"] for source in manifest["sources"] if source["name"] in origins - {INTERPRETER}]
+    """The interpreter's source, and after it the libraries that are inside it."""
+    kinds = {recipe["source"]: recipe["kind"] for recipe in manifest["recipes"].values() if recipe["kind"] != "tool"}
+    return sorted(kinds, key=lambda name: (kinds[name] != "interpreter", name))
 
 
 def _sha256(value: str) -> HashType:

@@ -44,7 +44,11 @@ class Expected:
 
     manifest: Path
     name: str
-    python: str
+    product: str
+    """Name of the product that it is of."""
+    version: str
+    """The interpreter's, in full."""
+    stdlib: str
     architecture: str
     file: str
     sha256: str
@@ -87,13 +91,14 @@ def rebuild(path: Path, expected: Expected, downloads: Path, report: Report) -> 
         StepFailed: the build did.
         NotReproducible: it gives another zip, and what differs.
     """
-    series = expected.python.rpartition(".")[0]
-    stdlib = "full" if "-full" in expected.name else "lean"
     report.note(f"building {expected.name} from nothing")
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         cache, output = Path(scratch, "cache"), Path(scratch, "dist")
         cache.mkdir()
-        options = [f"--python={series}", f"--arch={expected.architecture}", f"--stdlib={stdlib}", f"--output={output}"]
+        options = [
+            *(f"--product={expected.product}", f"--arch={expected.architecture}"),
+            *(f"--stdlib={expected.stdlib}", f"--output={output}"),
+        ]
         if expected.packages:
             packages = Path(scratch, "packages.txt")
             packages.write_text("\n".join(expected.packages), encoding="utf-8")
@@ -102,7 +107,7 @@ def rebuild(path: Path, expected: Expected, downloads: Path, report: Report) -> 
         variables = {**os.environ, CACHE_VARIABLE: str(cache), SOURCES_VARIABLE: os.pathsep.join(sources)}
         command = (sys.executable, "-m", "builder", "build-layer", *options)
         if subprocess.run(command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, check=False).returncode:
-            raise StepFailed("The rebuild failed.", "Its own error stands above.", "Mend that first.")
+            raise StepFailed("The rebuild failed.", "Its own error is above.", "Fix that first.")
         ours = _find_expected(Path(expected.file), "", output)
     if problems := differences(path.read_bytes(), ours):
         raise NotReproducible(
@@ -150,17 +155,20 @@ def read_expected(file: Path) -> Expected:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         entries = {entry["path"]: _expected_entry(entry) for entry in data["entries"]}
-        target, described = data["target"], data["zip"]
+        product, platform = data["product"], data["platform"]
+        (described,) = (artifact for artifact in data["artifacts"] if artifact["kind"] == "zip")
         return Expected(
             file,
             data["name"],
-            target["python"],
-            target["architecture"],
+            product["name"],
+            product["version"],
+            product["stdlib"],
+            platform["architecture"],
             described["file"],
             described["sha256"],
             described["size"],
             entries,
-            target["compatible_runtimes"][-1],
+            platform["compatible_runtimes"][-1],
             tuple(lock(data["packages"])),
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
@@ -183,7 +191,7 @@ def _find_expected(path: Path, sha256: str, folder: Path) -> Expected:
     ):
         return expected
     raise ManifestMismatch(
-        f"No manifest speaks of {path}.",
+        f"No manifest describes {path}.",
         f"None in {folder} has its sha256, {sha256}, or its name.",
         "Pass --manifest FILE, or check out the release that the zip is from.",
     )

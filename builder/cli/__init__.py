@@ -1,12 +1,12 @@
 """The command line: parses, calls, and renders errors. The only place that ends the process."""
 
 import argparse
+import itertools
 import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -14,24 +14,21 @@ from typing import get_args
 from builder import ROOT
 from builder.arguments import count, variable
 from builder.artifacts.download import download
-from builder.artifacts.export import SUMS, export
-from builder.artifacts.pack import compressor_version
-from builder.artifacts.provenance import attest
+from builder.artifacts.export import export
 from builder.artifacts.verify import rebuild, verify
 from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.emulator.call import Call, Where, changes, check, invoke, summary
 from builder.errors import FunctionFailed, NoFunction
-from builder.executors.choice import Choice, open_executor
-from builder.executors.host import Host
+from builder.executors.choice import Choice
 from builder.executors.images import DEFAULT_IMAGE
-from builder.interpreters.cpython.packages.install import installer_version
-from builder.interpreters.cpython.packages.requirements import read_requirements
+from builder.layers import Request, build_layers, plan_layers
 from builder.pins import load_pins
-from builder.plan import Bake, Step, epoch, make_plan, read_materials, release_date
-from builder.platform import CPUS, RUNTIMES, Target, default_arch, make_target, this_machine
+from builder.plan.steps import Step
+from builder.platform import CPUS, RUNTIMES, default_arch, this_machine
+from builder.product import load_products
+from builder.repository import load_repository
 from builder.reproduce import VARIATIONS, reproduce
-from builder.run import BuildContext, run_plan
 from builder.store import Store
 from builder.update import update_pins
 
@@ -43,56 +40,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
-    """From pins to dist/, for each architecture; what they share is built once."""
-    pins = load_pins()
-    version = pins.python(options.python or pins.default_python).version
-    targets = [make_target(version, arch) for arch in dict.fromkeys(options.arch or [default_arch()])]
-    materials, tools = read_materials(), {"deflate": compressor_version()}
-    released = options.stdlib == "lean" and not options.packages
-    plans = [
-        make_plan(
-            *(pins, target, this_machine(), materials, options.stdlib, tools),
-            _bake(options.packages, target, options.runtime) if options.packages else None,
-        )
-        for target in targets
-    ]
-    cache = cache_folder()
-    store = Store(cache)
+    """From pins to dist/, for each product and architecture; what they share is built once."""
+    request = Request(
+        products=_products(options),
+        archs=tuple(options.arch or ()),
+        stdlib=options.stdlib,
+        packages=options.packages,
+        runtime=options.runtime,
+    )
     if options.plan:
-        _print_plan({step.key: step for steps in plans for step in steps}.values(), store)
+        steps = (step for wanted in plan_layers(request, load_repository()) for step in wanted.steps)
+        _print_plan({step.key: step for step in steps}.values(), Store(cache_folder()))
         return
-    host = Host(cache, store.result(plans[0][0]), epoch(pins, targets[0]), options.jobs)
-    choice = "host" if all(store.has(steps[-1]) for steps in plans) else _choice(options, "host")
-    with open_executor(choice, options.image or DEFAULT_IMAGE, host, terminal) as executor:
-        results = [run_plan(steps, BuildContext(cache, store, executor, terminal)) for steps in plans]
-    for result in results:
-        attestations = attest(result, release_date(pins, targets[0]))
-        sums = SUMS if released else f"{next(result.glob('*.zip')).stem}.sha256"
-        for path in export(result, options.output, store.lock("export"), attestations, sums):
-            print(path)
+    image = options.image or DEFAULT_IMAGE
+    built = build_layers(
+        request, terminal, jobs=options.jobs, output=options.output, choice=_choice(options, "host"), image=image
+    )
+    print(*built, sep="\n")
 
 
-def _bake(file: Path, target: Target, runtime: str) -> Bake:
-    """What a lock file asks for, for the oldest runtime that the layer is to be for."""
-    target = replace(target, glibc=RUNTIMES[runtime])
-    return Bake(target, read_requirements(file, target), installer_version())
+def _products(options: argparse.Namespace) -> tuple[str, ...]:
+    """Names and globs of products; ``--python 3.13`` is short for ``--product cpython-3.13``."""
+    return (*options.product, *(f"cpython-{series}" for series in options.python))
 
 
 def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
     """Two builds that must agree."""
     choice = _choice(options, "auto")
     image = options.image or DEFAULT_IMAGE
-    reproduce(tuple(options.without), choice, image, cache_folder(), terminal, built=options.first)
+    wanted = tuple(f"--product={product}" for product in _products(options))
+    reproduce(tuple(options.without), choice, image, cache_folder(), terminal, wanted, built=options.first)
 
 
 def release(options: argparse.Namespace, terminal: Terminal) -> None:
     """Every architecture, built twice from nothing, into dist/ if the two agree."""
     lock = Store(cache_folder()).lock("export")
     image = options.image or DEFAULT_IMAGE
-    for arch in (cpu.lambda_name for cpu in CPUS):
+    products = load_repository().products.choose(_products(options) or ("*",))
+    for product, cpu in itertools.product(products, CPUS):
         keep = partial(export, folder=options.output, lock=lock)
         chosen = (tuple(options.without), _choice(options, "auto"), image, cache_folder(), terminal)
-        reproduce(*chosen, (f"--arch={arch}",), keep)
+        reproduce(*chosen, (f"--product={product.name}", f"--arch={cpu.lambda_name}"), keep)
     print(f"To be committed: {options.output}")
 
 
@@ -123,8 +111,9 @@ def download_zips(options: argparse.Namespace, terminal: Terminal) -> None:
 def invoke_function(options: argparse.Namespace, terminal: Terminal) -> None:
     """A function on the layer, once, or again for each change of it; prints what it gives."""
     event = _read_event(options.event)
-    pins, machine = load_pins(), this_machine()
-    name = Target(pins.python(pins.default_python).version, machine).name
+    machine = this_machine()
+    (product,) = load_products(load_pins()).choose(_products(options))
+    name = product.stem(machine.lambda_name)
     call = Call(
         zip=options.zip or ROOT / "dist" / f"{name}.zip",
         source=options.source.absolute(),
@@ -177,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     build = commands.add_parser("build-layer", help="build the layer into dist/")
-    build.add_argument("--python", metavar="X.Y", help="CPython series (default: the newest pinned)")
+    _add_products(build)
     build.add_argument(
         "--arch",
         action="append",
@@ -206,6 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     both.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
     both.set_defaults(command=release)
     for twice in (again, both):
+        _add_products(twice)
         _add_variations(twice)
 
     check = commands.add_parser("verify", help="check a zip, from wherever it is, against its manifest")
@@ -229,7 +219,8 @@ def _parser() -> argparse.ArgumentParser:
     function.add_argument("--source", required=True, type=Path, metavar="DIR", help="folder of its files")
     function.add_argument("--handler", required=True, metavar="MODULE.FUNCTION")
     function.add_argument("--event", required=True, metavar="FILE", help="JSON; - for standard input")
-    function.add_argument("--zip", type=Path, help="the layer (default: the one in dist/ without packages)")
+    function.add_argument("--zip", type=Path, help="the layer (default: the product's in dist/, without packages)")
+    _add_products(function)
     function.add_argument("--env", action="append", default=[], type=variable, metavar="NAME=VALUE", help="a variable")
     function.add_argument("--timeout", type=count, default=3, metavar="SECONDS", help="(default: %(default)s)")
     function.add_argument("--memory", type=count, default=128, metavar="MB", help="(default: %(default)s)")
@@ -238,6 +229,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_workshop(function, "auto, or container if there is an --image")
     function.set_defaults(command=invoke_function)
     return parser
+
+
+def _add_products(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        *("--product", "-p"),
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a product of products/ or a glob, 'cpython-*', once or several times (default: the default product)",
+    )
+    parser.add_argument("--python", action="append", default=[], metavar="X.Y", help="short for --product cpython-X.Y")
 
 
 def _add_variations(parser: argparse.ArgumentParser) -> None:

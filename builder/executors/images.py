@@ -169,9 +169,8 @@ class Images:
         elif image.archives:
             archives = tuple(archive for archive in image.archives if archive.machine == self.machine)
             try:
-                yield fetch(
-                    Source(f"{image.name}'s", "root file system", "", "", archives), archives, self.cache, self.report
-                )
+                source = Source(image.name, image.name, "root file system", "", "", archives)
+                yield fetch(source, archives, self.cache, self.report)
             except FetchFailed as error:
                 raise NoImage(
                     f"The root file system of {image.name} cannot be had.",

@@ -1,1 +1,83 @@
-"""The interpreters that layers are built of; each is a plug-in that the engine loads by its name."""
+"""The interpreters that layers are built of. Each is a plug-in: a package that has what `Interpreter` names.
+
+The engine plans, compiles, audits and packs; what is one interpreter's own, from its recipes to where its loop's
+bytecode stands, it asks the plug-in for. Nothing else in ``builder/`` knows any of them.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from builder.errors import BadProduct
+from builder.executors import Sandbox
+from builder.fetch.report import Report
+from builder.plan.keys import Materials
+from builder.plan.steps import Assemble, InstallPackages, Pack
+from builder.platform import Platform
+from builder.product import Product
+from builder.recipes import Recipe
+
+
+class Interpreter(Protocol):
+    """What a plug-in has, as names of its package."""
+
+    FILES: tuple[str, ...]
+    """Files that each of its products has beside ``product.toml``."""
+    DATA: tuple[str, ...]
+    """Keys of pinned sources that ship beside it as they are."""
+
+    @staticmethod
+    def recipes(product: Product, platform: Platform, files: Materials) -> Mapping[str, Recipe]:
+        """Its own recipes by name, the interpreter's last; libraries that they need are ``builder.recipes``'."""
+
+    @staticmethod
+    def rules() -> Mapping[str, Any]:
+        """What the audit asks of its executable, besides what it asks of all: ``exports`` and ``required``."""
+
+    @staticmethod
+    def facts(product: Product, files: Materials) -> Mapping[str, Any]:
+        """What the manifest says of it under ``interpreter``."""
+
+    @staticmethod
+    def origins(path: str, linked: tuple[str, ...]) -> tuple[str, ...]:
+        """The sources that a file below /opt is made of; ``linked`` are those inside the interpreter."""
+
+    @staticmethod
+    def assemble(
+        task: Assemble, sandbox: Sandbox, work: Path, inputs: Mapping[str, Path], data: Mapping[str, Path]
+    ) -> None:
+        """Makes ``out/`` of the results of what was compiled, by role, and of archives, by their sources' keys."""
+
+    @staticmethod
+    def lay_runtime(task: Pack, sandbox: Sandbox, work: Path, inputs: Mapping[str, Path]) -> None:
+        """Makes ``runtime/`` in the work folder: the loop as it ships below ``/opt/runtime``."""
+
+    @staticmethod
+    def lock_packages(file: Path, product: Product, platform: Platform) -> InstallPackages:
+        """What a file of ``--packages`` asks for; `NotLocked` if it leaves open which bytes that is."""
+
+    @staticmethod
+    def install_packages(
+        task: InstallPackages, sandbox: Sandbox, work: Path, inputs: Mapping[str, Path], report: Report
+    ) -> None:
+        """Makes ``out/tree/`` and ``out/packages.json`` of packages; only asked for if ``--packages`` was."""
+
+
+def load_interpreter(name: str) -> Interpreter:
+    """The plug-in of that name: a module here, or, with a dot in the name, anywhere.
+
+    Raises:
+        BadProduct: there is none.
+    """
+    module = name if "." in name else f"{__name__}.{name}"
+    try:
+        return cast("Interpreter", import_module(module))
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise BadProduct(
+            f"There is no interpreter {name!r}.",
+            f"No module {module}.",
+            "Correct the product's `interpreter`; docs/products.md says how one is added.",
+        ) from error

@@ -1,6 +1,7 @@
 """What it takes to build one thing: pure data and commands.
 
-A recipe is computed from the target alone. Its commands run in a sandbox that always looks the same::
+A library's recipe is computed from the platform alone, an interpreter's from product, platform and the files of the
+repository that the plan is given. Its commands run in a sandbox that always looks the same::
 
     src/          the unpacked source, patched; the working directory
     deps/<name>/  what the recipes in `needs` have put into their out/
@@ -8,11 +9,14 @@ A recipe is computed from the target alone. Its commands run in a sandbox that a
     bin/          the only folder on PATH: the compiler's scripts and the listed tools, nothing else of the machine
 
 All paths in commands are relative to ``src``, so none of the machine's can enter the result. The content key of a
-step is a hash over all of a recipe's fields: changing a flag rebuilds, changing a comment does not.
+step is a hash over what they are given: changing a flag rebuilds, changing its reason or a comment does not.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+from builder.flags import Flag
 
 Command = tuple[str, ...]
 """A program and its arguments; no shell in between."""
@@ -36,12 +40,16 @@ BUILD_TRIPLET = "--build=x86_64-build-linux-gnu"
 """Never the machine's own triplet, so that configure believes in a cross build and runs nothing that it compiles."""
 
 
+Kind = Literal["library", "tool", "interpreter"]
+"""A library is linked into the interpreter; a tool runs in the build, on its own machine, and nothing of it ships."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How to build one source."""
 
     source: str
-    """Name of the source in ``pins.toml``."""
+    """Key of the source in ``pins.toml``."""
     commands: tuple[Command, ...]
     """Run one after the other in ``src``; the first that fails ends the step."""
     needs: tuple[str, ...] = ()
@@ -50,6 +58,9 @@ class Recipe:
     """Added to the executor's fixed environment."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Path in the sandbox → text, written before the first command: configure's answers, generated headers."""
+    kind: Kind = "library"
+    options: tuple[Flag, ...] = ()
+    """The recipe's own choices among its words and files, each with its reason: for the manifest, in no key."""
 
 
 def make_out(*folders: str) -> Command:

@@ -4,9 +4,10 @@ Debian's archive has no ``configure``, and making one takes autotools of the mac
 about Linux on these two processors is known, so it stands here as ``fficonfig.h`` and the library is compiled straight.
 """
 
-from builder.platform import Target
+from builder.flags import Flag, words
+from builder.platform import Platform
 from builder.recipes import MAKE_LIBRARY, Recipe, library, make_out
-from builder.toolchain import COMPILER_FLAGS, words
+from builder.toolchain import COMPILER_FLAGS
 
 COMMON = ("prep_cif", "types", "raw_api", "java_raw_api", "closures", "tramp")
 
@@ -40,9 +41,14 @@ CONFIGURATION = """\
 #endif
 """
 
+OPTIONS = (
+    Flag("-Iinclude -Isrc", "its own headers"),
+    Flag("FFI_EXEC_STATIC_TRAMP", "closures without writable and executable memory (in fficonfig.h)"),
+)
 
-def recipe(target: Target) -> Recipe:
-    processor, folder, parts = PROCESSORS[target.cpu.machine]
+
+def recipe(platform: Platform) -> Recipe:
+    processor, folder, parts = PROCESSORS[platform.cpu.machine]
     sources = (*(f"src/{module}.c" for module in COMMON), *(f"src/{folder}/{part}" for part in parts))
     major, minor, micro = (int(part) for part in VERSION.split("."))
     answers = {
@@ -55,9 +61,10 @@ def recipe(target: Target) -> Recipe:
     }
     return Recipe(
         source="libffi",
+        options=OPTIONS,
         files={
             "src/include/fficonfig.h": CONFIGURATION,
-            **library("ffi", sources, (*words(COMPILER_FLAGS), "-Iinclude", "-Isrc")),
+            **library("ffi", sources, words((*COMPILER_FLAGS, OPTIONS[0]))),
         },
         commands=(
             make_out("lib", "include"),

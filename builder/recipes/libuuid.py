@@ -3,9 +3,10 @@
 util-linux's configure looks into every corner of a system; these nine files need a dozen answers, given here.
 """
 
-from builder.platform import Target
+from builder.flags import Flag, words
+from builder.platform import Platform
 from builder.recipes import MAKE_LIBRARY, Recipe, library, make_out
-from builder.toolchain import COMPILER_FLAGS, words
+from builder.toolchain import COMPILER_FLAGS
 
 SOURCES = (
     *(f"libuuid/src/{module}.c" for module in ("clear", "compare", "copy", "gen_uuid", "isnull", "pack", "parse")),
@@ -29,15 +30,19 @@ CONFIGURATION = "".join(
         *(f'#define {name} "{path}"\n' for name, path in PATHS.items()),
     )
 )
-FLAGS = ("-D_GNU_SOURCE", "-include", "config.h", "-I.", "-Iinclude", "-Ilibuuid/src")
+OPTIONS = (
+    Flag("-D_GNU_SOURCE", "as its own configure has it"),
+    Flag("-include config.h -I. -Iinclude -Ilibuuid/src", "the answers above, and its own headers"),
+)
 
 
-def recipe(_: Target) -> Recipe:
+def recipe(_: Platform) -> Recipe:
     return Recipe(
         source="util-linux",
+        options=OPTIONS,
         files={
             "src/config.h": CONFIGURATION,
-            **library("uuid", SOURCES, (*words(COMPILER_FLAGS), *FLAGS)),
+            **library("uuid", SOURCES, words(COMPILER_FLAGS + OPTIONS)),
         },
         commands=(
             make_out("lib", "include"),

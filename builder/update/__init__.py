@@ -33,7 +33,7 @@ def update_pins(names: list[str], dry_run: bool, report: Report, path: Path = PI
         newest = wheels.newest(source, report) if source.archives[0].pypi else archives.newest(source, offers, report)
         text = rewritten(text, source, newest.source)
         change = f" → {newest.source.version}" if newest.source.version != source.version else ""
-        lines.append("\n    ".join((f"{source.name}: {source.version}{change}", *newest.remarks)))
+        lines.append("\n    ".join((f"{source.key}: {source.version}{change}", *newest.remarks)))
     if not dry_run and text != path.read_text(encoding="utf-8"):
         part = path.with_name(f"{path.name}.part")
         try:
@@ -47,8 +47,9 @@ def update_pins(names: list[str], dry_run: bool, report: Report, path: Path = PI
 
 def rewritten(text: str, old: Source, new: Source) -> str:
     """The file with one source's pins replaced; its comments, and all else, stay."""
-    start = text.index(f"[sources.{old.name}]\n")
-    following = re.compile(rf"^\[sources\.(?!{re.escape(old.name)}[\].])", re.MULTILINE).search(text, start + 1)
+    key = old.key if re.fullmatch(r"[\w-]+", old.key) else f'"{old.key}"'  # TOML wants what has a dot quoted
+    start = text.index(f"[sources.{key}]\n")
+    following = re.compile(rf"^\[sources\.(?!{re.escape(key)}[\].])", re.MULTILINE).search(text, start + 1)
     end = following.start() if following else len(text)
     changes = {old.version: new.version}
     if old.date and new.date:

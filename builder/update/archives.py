@@ -65,9 +65,11 @@ def newest(source: Source, offers: Offers, report: Report) -> Newest:
     """
     remarks = [offers.missing] if offers.missing else []
     newer = {version for version in _versions(source, offers) if version > Version(source.version)}
-    taken = {version for version in newer if not source.series or f"{version}".startswith(f"{source.series}.")}
+    taken = {
+        version for version in newer if not source.raise_within or f"{version}".startswith(f"{source.raise_within}.")
+    }
     if newer - taken:
-        remarks.append(f"there is {max(newer - taken)}, which is not of series {source.series}")
+        remarks.append(f"there is {max(newer - taken)}, which is not of series {source.raise_within}")
     for version in sorted(taken, reverse=True):
         try:
             raised = _raised(source, version, offers, report)

@@ -12,15 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from builder.artifacts.pack import compressor_version
-from builder.pins import load_pins
-from builder.plan import Step, make_plan, read_materials
-from builder.platform import Cpu, this_machine
+from builder.plan.steps import Step
+from builder.platform import Cpu
+from builder.repository import load_repository
 from builder.store import Store
 from builder.unpack import tree_sha256
-from tools.support.product import ROOT, TARGET
+from tools.support.product import PLATFORM, PRODUCT, ROOT
 
-GIVEN = ("toolchain", "build_python", "prefix")
+GIVEN = ("toolchain", "build_python", "tree")
 """Steps that take long, or whose result the others only read."""
 SHORT = ("zlib", "bzip2", "libffi")
 """Steps with a real compiler that take seconds."""
@@ -28,10 +27,8 @@ MADE = (*SHORT, "layer")
 
 
 def planned(machine: Cpu | None = None) -> dict[str, Step]:
-    """The plan's steps, by the first part of their names; for a build on another machine than this one, if need be."""
-    tools = {"deflate": compressor_version()}
-    steps = make_plan(load_pins(), TARGET, machine or this_machine(), read_materials(), "lean", tools)
-    return {step.name.partition("-")[0]: step for step in steps}
+    """The plan's steps, by role; for a build on another machine than this one, if need be."""
+    return {step.role: step for step in load_repository().plan(PRODUCT, PLATFORM, machine=machine)}
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from builder.context import report_errors
 from builder.executors.choice import open_executor
 from builder.executors.host import Host
 from builder.pins import load_pins
-from builder.plan import epoch
+from builder.plan.make import epoch
 from builder.run import BuildContext, run_plan
 from builder.store import Store
 from tests.builds.build_cache import SHORT, planned
-from tools.support.product import TARGET
+from tools.support.product import PRODUCT
 
 
 def build(cache: Path, dist: Path, image: str, terminal: Terminal) -> None:
     steps, store = planned(), Store(cache)
-    host = Host(cache, store.result(steps["toolchain"]), epoch(load_pins(), TARGET), 2)
+    host = Host(cache, store.result(steps["toolchain"]), epoch(load_pins(), PRODUCT), 2)
     with open_executor("container" if image else "host", image, host, terminal) as executor:
         site = BuildContext(cache, store, executor, terminal)
         for name in SHORT:

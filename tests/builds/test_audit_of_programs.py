@@ -14,7 +14,7 @@ from builder.errors import AuditFailed
 from builder.platform import Target, this_machine
 from builder.store import Store
 from builder.toolchain import LINKER_FLAGS, words, wrappers
-from tools.support.product import TARGET
+from tools.support.product import PLATFORM, TARGET
 
 from .build_cache import planned
 
@@ -106,7 +106,7 @@ def test_a_program_with_its_symbol_table_is_told(folder: Path, hardened: set[str
 def test_a_program_for_a_newer_glibc_is_told(folder: Path, hardened: set[str]) -> None:
     # pthread_create moved into libc itself, under a new version.
     told = told_of(folder, *HARDENED, *EXPORTS, target=replace(TARGET, glibc="2.34"))
-    assert told - hardened == {f"needs glibc 2.34, above {TARGET.glibc}"}
+    assert told - hardened == {f"needs glibc 2.34, above {PLATFORM.glibc}"}
 
 
 def test_a_program_that_needs_a_library_of_its_own_is_told(folder: Path, hardened: set[str]) -> None:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from builder.emulator.call import unzip
-from tools.support.product import ROOT, TARGET, Layer
+from tools.support.product import NAME, ROOT, TARGET, Layer
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def full_layer(tmp_path_factory: pytest.TempPathFactory) -> Layer:
     folder = tmp_path_factory.mktemp("full")
     command = (sys.executable, "-m", "builder", "build-layer", "--stdlib=full", f"--output={folder / 'dist'}")
     subprocess.run(command, cwd=ROOT, check=True)
-    unzip(folder / "dist" / f"{TARGET.name}-full.zip", folder / "layer")
+    unzip(folder / "dist" / f"{NAME}-full.zip", folder / "layer")
     return Layer(folder / "layer")
 
 

@@ -55,5 +55,4 @@ def test_after_kills_at_random_moments_a_run_completes_and_gives_the_same_bytes(
 def test_the_reference_is_a_build_of_every_step(reference: Reference, whole_yard: BuildCache) -> None:
     assert {*MADE, "SHA256SUMS"} < set(reference.digests)
     assert len(set(reference.digests.values())) == len(reference.digests)
-    assert all(planned()[name].name.startswith(name) for name in MADE)
     assert Store(whole_yard.cache).has(planned()["toolchain"])

@@ -13,7 +13,7 @@ from builder.context import cache_folder
 from builder.platform import this_machine
 from builder.store import Store
 from builder.toolchain import wrappers
-from tools.support.product import TARGET
+from tools.support.product import PLATFORM
 
 from .build_cache import planned
 
@@ -37,7 +37,7 @@ def sandbox(tmp_path: Path) -> dict[str, str]:
     zig = Store(cache_folder()).result(planned()["toolchain"]) / "ziglang" / "zig"
     if not zig.exists():
         pytest.fail("the compiler is not unpacked yet: run `nox -s build_layer`", pytrace=False)
-    for name, text in wrappers(TARGET, this_machine()).items():
+    for name, text in wrappers(PLATFORM, this_machine()).items():
         (tmp_path / name).write_text(text, encoding="utf-8")
         (tmp_path / name).chmod(0o755)
     (tmp_path / "program.c").write_text(PROGRAM, encoding="utf-8")

@@ -21,10 +21,10 @@ from builder.store import Store
 from tests.builds.build_cache import BuildCache, planned
 from tests.unit.fake_pypi import open_index
 from tests.unit.fakes import RecordingReport
-from tools.support.product import ROOT, TARGET, Layer
+from tools.support.product import NAME, ROOT, TARGET, Layer
 
 REQUIREMENTS = ROOT / "requirements" / "wheels.txt"
-NAME = f"{TARGET.name}-packages"
+NAME = f"{NAME}-packages"
 
 
 def bake(
@@ -113,7 +113,7 @@ def test_the_manifest_says_which_wheels_and_which_file_is_of_which(manifest: dic
 
 
 def test_the_layers_own_part_is_what_it_is_without_packages(manifest: dict[str, Any], layer_zip: Path) -> None:
-    text = layer_zip.with_name(f"{TARGET.name}.manifest.json").read_text(encoding="utf-8")
+    text = layer_zip.with_name(f"{NAME}.manifest.json").read_text(encoding="utf-8")
     own = [entry for entry in manifest["entries"] if not entry["path"].startswith("python/")]
     assert own == json.loads(text)["entries"]
 

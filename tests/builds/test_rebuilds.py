@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tools.support.product import ROOT, TARGET
+from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT
 
 from .build_cache import BuildCache
 
 SUFFIXES = (".cdx.json", ".manifest.json", ".provenance.json", ".zip")
-LAYER = f"layer-{TARGET.cpu.lambda_name}-lean"
+LAYER = f"layer-{PRODUCT.name}-{PLATFORM.cpu.lambda_name}-lean"
 
 
 def build(build_cache: BuildCache, checkout: Path) -> list[str]:
@@ -23,7 +23,7 @@ def build(build_cache: BuildCache, checkout: Path) -> list[str]:
         command, cwd=checkout, env=build_cache.environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    expected = [build_cache.dist / f"{TARGET.name}{suffix}" for suffix in SUFFIXES]
+    expected = [build_cache.dist / f"{NAME}{suffix}" for suffix in SUFFIXES]
     assert done.stdout.split() == list(map(str, expected))
     return [line.split()[1] for line in done.stderr.splitlines() if line.startswith("✓")]
 
@@ -38,7 +38,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def entries(build_cache: BuildCache) -> dict[str, int]:
     """Path → CRC-32 of what the zip holds."""
-    with zipfile.ZipFile(build_cache.dist / f"{TARGET.name}.zip") as bundle:
+    with zipfile.ZipFile(build_cache.dist / f"{NAME}.zip") as bundle:
         return {info.filename: info.CRC for info in bundle.infolist()}
 
 
@@ -62,7 +62,7 @@ def test_a_change_in_the_runtime_alone_makes_a_new_zip_and_runs_nothing_else(
     build_cache: BuildCache, checkout: Path
 ) -> None:
     build(build_cache, checkout)
-    before, content = entries(build_cache), (build_cache.dist / f"{TARGET.name}.zip").read_bytes()
+    before, content = entries(build_cache), (build_cache.dist / f"{NAME}.zip").read_bytes()
     changed = checkout / "runtime" / "python" / "layer_runtime" / "loop.py"
     original = changed.read_text(encoding="utf-8")
     changed.write_text(f"{original}\nCHANGED = True\n", encoding="utf-8")
@@ -77,7 +77,7 @@ def test_a_change_in_the_runtime_alone_makes_a_new_zip_and_runs_nothing_else(
 
     changed.write_text(original, encoding="utf-8")
     assert build(build_cache, checkout) == []  # the result of before is still there
-    assert (build_cache.dist / f"{TARGET.name}.zip").read_bytes() == content
+    assert (build_cache.dist / f"{NAME}.zip").read_bytes() == content
 
 
 def test_a_new_bootstrap_is_in_the_new_zip(build_cache: BuildCache, checkout: Path) -> None:

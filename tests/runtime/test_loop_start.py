@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.interpreters.cpython import bundle
+from builder.interpreters.cpython import startup_bundle as bundle
 from tools.support.fake_api import BOOTSTRAP, Loop, event
 
 NOT_NEEDED = {

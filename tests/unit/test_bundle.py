@@ -8,7 +8,7 @@ from pathlib import Path
 
 from builder import ROOT
 from builder.executors import FIXED_ENVIRONMENT
-from builder.interpreters.cpython import bundle
+from builder.interpreters.cpython import startup_bundle as bundle
 
 MODULES = {
     "pkg/__init__.py": "",

@@ -18,7 +18,7 @@ from tools.bench.report import show
 from tools.bench.size import lines, link_map_of, sizes, write_treemap
 from tools.bench.soak import LIMIT, soak
 from tools.bench.subjects import make_workspace
-from tools.support.product import ROOT, TARGET, interpreter
+from tools.support.product import NAME, ROOT, TARGET, interpreter
 from tools.support.wheels import kept_wheels
 
 
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     what = "what takes the space in the layer, by source and by module"
     sub = commands.add_parser("size", help=what, description=what)
     sub.set_defaults(command=_size)
-    manifest = ROOT / "dist" / f"{TARGET.name}.manifest.json"
+    manifest = ROOT / "dist" / f"{NAME}.manifest.json"
     sub.add_argument("--manifest", type=Path, default=manifest, help="of a layer that was built from these sources")
     sub.add_argument("--smallest", type=float, default=0.5, metavar="PERCENT", help="of what is shown (default: 0.5)")
     return parser

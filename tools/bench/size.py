@@ -12,12 +12,10 @@ from typing import Any
 from builder.context import cache_folder
 from builder.fetch import file_sha256
 from builder.interpreters.cpython.recipe import LIBRARIES
-from builder.pins import load_pins
-from builder.plan import make_plan, read_materials
-from builder.platform import this_machine
+from builder.repository import load_repository
 from builder.store import Store
 from tools.bench.files import Unavailable
-from tools.support.product import TARGET
+from tools.support.product import PLATFORM, PRODUCT, TARGET
 
 Sizes = Mapping[tuple[str, ...], int]
 
@@ -38,9 +36,9 @@ _OBJECT = re.compile(r"(?:(?P<folder>.*)/)?(?:\w+\.lto\.)?(?P<name>[^/]+)\.o$")
 
 def link_map_of(sha256: str) -> list[str]:
     """The lines of the map that the linker wrote of an interpreter; Unavailable unless that is the store's."""
-    steps = make_plan(load_pins(), TARGET, this_machine(), read_materials(), "lean", {})
-    step, store = next(step for step in steps if step.name.startswith("cpython-")), Store(cache_folder())
-    python = store.result(step) / "bin" / f"python{TARGET.series}"
+    steps = load_repository().plan(PRODUCT, PLATFORM)
+    step, store = next(step for step in steps if step.role == "cpython"), Store(cache_folder())
+    python = store.result(step) / "bin" / TARGET.executable
     if not store.has(step) or file_sha256(python) != sha256:
         raise Unavailable("this is not the interpreter that these sources give: ./nox -s build_layer")
     return (store.result(step) / "link.map").read_text(encoding="utf-8").splitlines()

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.context import cache_folder
-from builder.interpreters.cpython import bundle, bytecode
+from builder.interpreters.cpython import bytecode, startup_bundle
 from tools.conformance.run import options_of
 from tools.support.fake_api import BOOTSTRAP
-from tools.support.product import interpreter
+from tools.support.product import TARGET, interpreter
 from tools.support.wheels import kept_wheels
 
 HANDLER = "function.handler"
@@ -41,7 +41,7 @@ class Workspace:
 
     @property
     def python(self) -> Path:
-        return self.root / "layer" / "bin" / "python3.13"
+        return self.root / "layer" / "bin" / TARGET.executable
 
     def subjects(self) -> tuple[Subject, ...]:
         """Ours first: everything is told in relation to it."""
@@ -51,7 +51,7 @@ class Workspace:
         return (
             Subject(OURS, (python, *options_of(bootstrap), str(bootstrap), HANDLER), {}),
             # lambda_config.py of 4.2.2: it waits in a thread where AWS_EXECUTION_ENV is that of Python 3.12 or newer.
-            Subject(THREADED, managed, {"PYTHONPATH": site, "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13"}),
+            Subject(THREADED, managed, {"PYTHONPATH": site, "AWS_EXECUTION_ENV": f"AWS_Lambda_python{TARGET.series}"}),
             Subject(DIRECT, managed, {"PYTHONPATH": site, "AWS_EXECUTION_ENV": "AWS_Lambda_Image"}),
             Subject(RAW, (python, "-I", "-S", str(self.root / "raw_loop.py")), {}),
             Subject(BARE, (python, "-I", "-S", "-c", "pass"), {}, talks=False),
@@ -97,7 +97,7 @@ def _bring_loop_of_repository(layer: Path, python: Path) -> None:
     shutil.copytree(BOOTSTRAP.parent, layer / "runtime", ignore=leave)
     shutil.copy2(BOOTSTRAP, layer / "bootstrap")
     # As the layer's own is made.
-    bundling = (python, bundle.__file__, layer / "runtime", "/opt/runtime", "layer_runtime.main")
+    bundling = (python, startup_bundle.__file__, layer / "runtime", "/opt/runtime", "layer_runtime.main")
     subprocess.run(bundling, check=True)
     compiling = (python, bytecode.__file__, layer / "runtime", "/opt/runtime", "")
     subprocess.run(compiling, check=True, stdout=subprocess.DEVNULL)

@@ -17,7 +17,7 @@ from builder.errors import BuildError
 from tools.regrtest.knowledge import Expectations, load_expectations
 from tools.regrtest.outcome import Outcome, problems, unproved
 from tools.regrtest.place import Run, container
-from tools.support.product import TARGET
+from tools.support.product import PLATFORM
 
 IMAGE = "debian11"
 """In which the list is checked."""
@@ -45,7 +45,7 @@ def _run(arguments: Sequence[str] | None, terminal: Terminal) -> None:
     parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="N", help="files at once (all cores)")
     options, further = parser.parse_known_args(arguments)
     files = known.parts[options.part] if options.part else ()
-    path = cache / "logs" / f"regrtest-{TARGET.cpu.lambda_name}-{options.image.replace('/', '_')}.log"
+    path = cache / "logs" / f"regrtest-{PLATFORM.cpu.lambda_name}-{options.image.replace('/', '_')}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     with container(options.image, cache, terminal) as run, path.open("wb") as log:
         regrtest = partial(_regrtest, run, ("-m", "test", RESOURCES, PATIENCE, f"-j{options.j}"), log)

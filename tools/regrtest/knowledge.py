@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from builder.errors import BadPins
+from tools.support.product import PRODUCT, ROOT
 
-KNOWLEDGE = Path(__file__).parents[2] / "products" / "cpython-3.13" / "regrtest.toml"
+KNOWLEDGE = ROOT / PRODUCT.file("regrtest.toml")
 
 
 @dataclass(frozen=True)

@@ -11,27 +11,29 @@ from pathlib import Path
 from builder.console import Terminal
 from builder.executors.host import Host
 from builder.interpreters.cpython import recipe as cpython
-from builder.pins import load_pins
-from builder.plan import Compile, Step, epoch, make_plan, read_materials
-from builder.platform import Target, this_machine
+from builder.interpreters.cpython.product import read_modules
+from builder.plan.make import epoch
+from builder.plan.steps import Compile, Step
 from builder.recipes import Recipe, make_out
+from builder.repository import Repository, load_repository
 from builder.run import BuildContext, run_plan
 from builder.store import Store
+from tools.support.product import PLATFORM, PRODUCT, TARGET
 
 FOR_TESTS = ("CPython's own tests", "an example")
-"""Why the layer is without them, in ``builder/policy/modules.toml``; tests import the examples like their own."""
+"""Why the layer is without them, in the product's ``modules.toml``; tests import the examples like their own."""
 
 FOLDER = "lib-dynload"
 
 
-def recipe(target: Target) -> Recipe:
+def recipe(repository: Repository) -> Recipe:
     """CPython's, cut down to these modules, each a shared library."""
-    interpreter = cpython.recipe(target)
-    made = [name for name, why in cpython.read_modules().absent.items() if why in FOR_TESTS]
+    interpreter = cpython.recipe(PRODUCT, PLATFORM, repository.files)
+    made = [name for name, why in read_modules(PRODUCT, repository.files).absent.items() if why in FOR_TESTS]
     configure = next(command for command in interpreter.commands if command[0] == "./configure")
     answers = interpreter.files["config.site"].splitlines(keepends=True)
     unanswered = tuple(f"py_cv_module_{name}=" for name in made)
-    suffix = f"cpython-{target.series.replace('.', '')}-{target.triplet}.so"
+    suffix = f"cpython-{TARGET.abi.removeprefix('cp')}-{PLATFORM.triplet}.so"
     files = [f"Modules/{name}.{suffix}" for name in made]
     return replace(
         interpreter,
@@ -46,28 +48,29 @@ def recipe(target: Target) -> Recipe:
     )
 
 
-def compiled(target: Target, cache: Path, terminal: Terminal) -> tuple[Path, Path]:
+def compiled(cache: Path, terminal: Terminal) -> tuple[Path, Path]:
     """The folder with the modules, and this machine's build-python; they are in the store, or made."""
-    pins, store = load_pins(), Store(cache)
-    steps = make_plan(pins, target, this_machine(), read_materials(), "lean", {})
-    position = next(position for position, step in enumerate(steps) if step.name.startswith("cpython"))
-    build_python = next(step for step in steps if step.name.startswith("build_python"))
-    host = Host(cache, store.result(steps[0]), epoch(pins, target), os.cpu_count() or 1)
+    repository, store = load_repository(), Store(cache)
+    steps = repository.plan(PRODUCT, PLATFORM)
+    by_role = {step.role: step for step in steps}
+    host = Host(cache, store.result(by_role["toolchain"]), epoch(repository.pins, PRODUCT), os.cpu_count() or 1)
     site = BuildContext(cache, store, host, terminal)
-    made = run_plan((*steps[:position], _beside(steps[position], target)), site) / FOLDER
-    return made, run_plan((steps[0], build_python), site) / "bin" / f"python{target.series}"
+    position = steps.index(by_role["cpython"])
+    made = run_plan((*steps[:position], _beside(by_role["cpython"], repository)), site) / FOLDER
+    python = run_plan((by_role["toolchain"], by_role["build_python"]), site) / "bin" / TARGET.executable
+    return made, python
 
 
-def _beside(interpreter: Step, target: Target) -> Step:
+def _beside(interpreter: Step, repository: Repository) -> Step:
     """The step that compiles them, made of the one that compiles the interpreter."""
-    work, made = interpreter.work, recipe(target)
+    work, made = interpreter.work, recipe(repository)
     assert isinstance(work, Compile)
     return replace(
         interpreter,
-        name=interpreter.name.replace("cpython", "cpython_tests"),
+        name=f"tests-of-{interpreter.name}",
         work=replace(work, recipe=made),
-        key_inputs={
-            **interpreter.key_inputs,
+        values={
+            **interpreter.values,
             **{f"recipe's {field.name}": repr(getattr(made, field.name)) for field in fields(made)},
         },
     )

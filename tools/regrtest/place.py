@@ -1,14 +1,13 @@
 """Where CPython's tests run: a container with the layer at /opt and, laid over it, what it leaves out."""
 
+import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from builder.cli import main as build
 from builder.console import Terminal
 from builder.emulator.call import ENVIRONMENT, unzip
 from builder.executors.containers import USER, Container, ResourceLimits, temporary_image
@@ -16,10 +15,11 @@ from builder.executors.engine import connect
 from builder.executors.images import Images
 from builder.executors.tar_archive import TarArchive
 from builder.fetch import fetch
+from builder.layers import Request, build_layers
 from builder.pins import load_pins
 from builder.unpack import unpack
 from tools.regrtest import modules
-from tools.support.product import ROOT, TARGET, Layer
+from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, TARGET, Layer
 
 MEMORY = 6 << 30
 """Bytes for several tests at a time."""
@@ -47,9 +47,8 @@ def container(image: str, cache: Path, terminal: Terminal) -> Iterator[Run]:
     """The tests' user is Lambda's and may write into /tmp alone; there is no network."""
     with connect() as engine, tempfile.TemporaryDirectory(prefix="regrtest-") as folder:
         engine.sweep()
-        root = Images(engine, cache, terminal, machine=TARGET.cpu.machine).root(image)
-        if code := build(("build-layer",)):
-            sys.exit(code)
+        root = Images(engine, cache, terminal, machine=PLATFORM.cpu.machine).root(image)
+        build_layers(Request((PRODUCT.name,), (PLATFORM.cpu.lambda_name,)), terminal, jobs=os.cpu_count() or 1)
         with TarArchive((0, 0), cache) as tar:
             terminal.note(f"{image}: laying out the layer and CPython's tests")
             tar.add(_lay_out(Path(folder), cache, terminal), "opt")
@@ -69,13 +68,13 @@ def container(image: str, cache: Path, terminal: Terminal) -> Iterator[Run]:
 def _lay_out(folder: Path, cache: Path, terminal: Terminal) -> Path:
     """The layer with the whole of CPython's library in place of its bytecode, and with the modules of the tests."""
     layer = folder / "opt"
-    unzip(ROOT / "dist" / f"{TARGET.name}.zip", layer)
-    library, source = layer / "lib" / f"python{TARGET.series}", load_pins()["cpython"]
+    unzip(ROOT / "dist" / f"{NAME}.zip", layer)
+    library, source = layer / "lib" / TARGET.executable, load_pins()[PRODUCT.source]
     unpack(fetch(source, source.archives, cache, terminal), folder / "source")
     for path in (folder / "source" / "Lib").rglob("*.py"):
         (library / path.relative_to(folder / "source" / "Lib")).with_suffix(".pyc").unlink(missing_ok=True)
     shutil.copytree(folder / "source" / "Lib", library, dirs_exist_ok=True)
-    compiled, build_python = modules.compiled(TARGET, cache, terminal)
+    compiled, build_python = modules.compiled(cache, terminal)
     shutil.copytree(compiled, library / modules.FOLDER, dirs_exist_ok=True)
     (data,) = library.glob("_sysconfigdata_*.pyc")
     data.with_suffix(".py").write_text(Layer(layer).run("-c", SYSCONFIG), encoding="utf-8")

@@ -11,13 +11,19 @@ from typing import Any
 
 from builder.context import cache_folder
 from builder.emulator.call import unzip
+from builder.interpreters.cpython.target import target_of
 from builder.pins import load_pins
-from builder.platform import default_arch, make_target, this_machine
+from builder.platform import default_arch, make_platform, this_machine
+from builder.product import load_products
 from tools.support.qemu import under_qemu
 
 ROOT = Path(__file__).parents[2]
-TARGET = make_target(load_pins().python("3.13").version, default_arch())
-"""What is tested; on another processor than its own, under qemu."""
+(PRODUCT,) = load_products(load_pins()).choose(())
+PLATFORM = make_platform(default_arch())
+"""What is tested: the product of the environment, else the default one; on another processor, under qemu."""
+TARGET = target_of(PRODUCT, PLATFORM)
+NAME = PRODUCT.stem(PLATFORM.cpu.lambda_name)
+"""Stem of its files in ``dist/``."""
 
 IN_CONTAINER = Path(os.environ["LAYER_IN_CONTAINER"]) if "LAYER_IN_CONTAINER" in os.environ else None
 """In a container (`tests.in_container`), the folder of what tests need; the layer is at /opt there."""
@@ -49,7 +55,9 @@ class Layer:
 
     def run_at_opt(self, *arguments: str, setup: str = "", **options: Any) -> str:
         """The same at /opt, in a mount namespace of its own; ``setup`` is a line of shell run in there before."""
-        return output(self.at_opt(*runner(), "/opt/bin/python3.13", *arguments, setup=setup), env=CLEAN, **options)
+        return output(
+            self.at_opt(*runner(), f"/opt/bin/{TARGET.executable}", *arguments, setup=setup), env=CLEAN, **options
+        )
 
     def at_opt(self, *command: str, setup: str = "") -> tuple[str, ...]:
         """The command that runs another one where this layer stands at /opt."""
@@ -63,7 +71,7 @@ class Layer:
 
 def runner() -> tuple[str, ...]:
     """What the product's programs are run by: nothing, where the machine is one for it."""
-    return () if TARGET.cpu == this_machine() else under_qemu(TARGET.cpu.machine, cache_folder())
+    return () if PLATFORM.cpu == this_machine() else under_qemu(PLATFORM.cpu.machine, cache_folder())
 
 
 def output(command: tuple[str, ...], **options: Any) -> str:
@@ -76,7 +84,7 @@ def interpreter(folder: Path) -> str:
     """The layer's interpreter, unzipped into ``folder``, or that of an earlier layer, which LAYER_PYTHON names."""
     if given := os.environ.get("LAYER_PYTHON"):
         return given
-    archive = ROOT / "dist" / f"{TARGET.name}.zip"
+    archive = ROOT / "dist" / f"{NAME}.zip"
     if not archive.exists():
         raise SystemExit(f"{archive} is not there: run `nox -s build_layer`")
     unzip(archive, folder / "layer")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from builder.interpreters.cpython.packages.wheels import run_pip
-from tools.support.product import IN_CONTAINER, ROOT, TARGET
+from tools.support.product import IN_CONTAINER, PLATFORM, ROOT, TARGET
 
 AMAZON_LINUX_2 = 26
 DEBIAN_11 = 31
@@ -23,7 +23,7 @@ def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2)
     """
     if IN_CONTAINER:  # without a network, and without pip
         return IN_CONTAINER / "wheels" / requirements
-    target = replace(TARGET, glibc=f"2.{glibc}")
+    target = replace(TARGET, platform=replace(PLATFORM, glibc=f"2.{glibc}"))
     run_pip("install", f"--target={folder}", "--no-compile", f"--requirement={_locked(requirements)}", target=target)
     return folder
 
@@ -31,7 +31,7 @@ def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2)
 def kept_wheels(requirements: str, interpreter: str, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
     """The same, installed once for these hashes and this interpreter, with its bytecode, and kept in ``cache``."""
     version = subprocess.run((interpreter, "-VV"), check=True, capture_output=True).stdout
-    parts = (_locked(requirements).read_bytes(), version, TARGET.cpu.machine.encode(), bytes([glibc]))
+    parts = (_locked(requirements).read_bytes(), version, PLATFORM.cpu.machine.encode(), bytes([glibc]))
     digest = hashlib.sha256(b"".join(parts)).hexdigest()[:16]
     folder = cache / "wheels" / f"{requirements}-{digest}"
     if not folder.exists():

@@ -21,10 +21,11 @@ from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.executors.debian import debian
 from builder.executors.host import Host
-from builder.pins import load_pins
-from builder.plan import Compile, Step, compile_steps, epoch, read_materials
-from builder.platform import make_target, this_machine
-from builder.profile import name, note_of
+from builder.plan.make import compile_steps, epoch
+from builder.plan.steps import Compile, Step
+from builder.platform import make_platform, this_machine
+from builder.profile import note_of
+from builder.repository import load_repository
 from builder.run import BuildContext, run_plan
 from builder.store import Store
 
@@ -66,13 +67,14 @@ def train(terminal: Terminal) -> None:
     """Writes the product's ``fast.profdata.xz`` and its note."""
     cache = cache_folder()
     kit = Kit(debian(cache, "training", "--variant=apt", f"--include=llvm-{LLVM},libclang-rt-{LLVM}-dev"))
-    pins = load_pins()
-    target = make_target(pins.python(pins.default_python).version, "x86_64")
-    steps = compile_steps(pins, target, this_machine(), read_materials(), kit.root / RUNTIME)
+    repository = load_repository()
+    (product,) = repository.products.choose(())
+    pins, platform = repository.pins, make_platform("x86_64")
+    steps = compile_steps(pins, product, platform, this_machine(), repository.files, kit.root / RUNTIME)
     store = Store(cache)
-    host = Host(cache, store.result(steps["toolchain"]), epoch(pins, target), os.cpu_count() or 1)
+    host = Host(cache, store.result(steps["toolchain"]), epoch(pins, product), os.cpu_count() or 1)
     result = run_plan(tuple(steps.values()), BuildContext(cache, store, host, terminal))
-    profile = ROOT / name(target.series)
+    profile = ROOT / product.profile
     with tempfile.TemporaryDirectory(prefix="training-") as folder:
         merged = Path(folder, "merged.profdata")
         parts = [merge(kit, work(result, Path(folder, kind), arguments)) for kind, arguments in WORK.items()]
@@ -111,7 +113,7 @@ def count_functions(kit: Kit, steps: Mapping[str, Step], store: Store, merged: P
     """Source → its functions: those of the libraries have counters in their archives, CPython has the others."""
     functions = {}
     for step in steps.values():
-        if isinstance(step.work, Compile) and step.work.runtime and step.work.source.name != "cpython":
+        if isinstance(step.work, Compile) and step.work.profile_runtime and step.work.recipe.kind == "library":
             archives = sorted(store.result(step).glob("lib/*.a"))
             symbols = kit.run("llvm-nm", "--quiet", *archives)
             functions[step.work.source.name] = symbols.count(" __profc_")

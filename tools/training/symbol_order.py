@@ -22,8 +22,9 @@ from builder.fetch import file_sha256
 from tools.bench.api import Caller, event_bytes
 from tools.bench.size import link_map_of
 from tools.bench.subjects import Workspace, make_workspace
+from tools.support.product import PRODUCT
 
-RESULT = ROOT / "products" / "cpython-3.13" / "fast.symbols.txt"
+RESULT = ROOT / PRODUCT.symbol_order
 HEADER = "# What a start touches, in the order of touching: ./nox -s train_order wrote this, and the linker reads it.\n"
 PATIENCE = 1800.0
 """Seconds: under valgrind a start takes minutes."""

@@ -1,1 +1,29 @@
-"""CPython: recipes, the tree that ships, its bytecode, and packages from wheels."""
+"""CPython as a plug-in: `builder.interpreters.Interpreter` says what each name here is.
+
+::
+
+    product.py         what stands in a product's folder
+    recipe.py          the interpreter; build_python.py: the one that runs during a build
+    assemble.py        compiled files → the tree at /opt: relocate.py, trim.py, bytecode.py
+    runtime.py         the loop as it ships: startup_bundle.py, bytecode.py
+    packages/          wheels, for --packages
+"""
+
+from builder.interpreters.cpython.assemble import DATA, assemble
+from builder.interpreters.cpython.describe import facts, origins, recipes, rules
+from builder.interpreters.cpython.packages.step import install_packages, lock_packages
+from builder.interpreters.cpython.product import FILES
+from builder.interpreters.cpython.runtime import lay_runtime
+
+__all__ = [
+    "DATA",
+    "FILES",
+    "assemble",
+    "facts",
+    "install_packages",
+    "lay_runtime",
+    "lock_packages",
+    "origins",
+    "recipes",
+    "rules",
+]

@@ -4,8 +4,10 @@ It freezes modules into the product and writes its bytecode, and ships nowhere. 
 built in.
 """
 
-from builder.interpreters.cpython.recipe import read_modules
-from builder.platform import Target
+from builder.flags import Flag, words
+from builder.interpreters.cpython.product import executable_of, read_modules
+from builder.plan.keys import Materials
+from builder.product import Product
 from builder.recipes import AUTOCONF, Recipe, make_out
 
 UNUSED = (
@@ -17,30 +19,34 @@ UNUSED = (
 )
 
 
-def recipe(target: Target) -> Recipe:
-    series = target.series
-    absent = (*UNUSED, *read_modules().absent)
+OPTIONS = (
+    Flag("--prefix=/opt", "as the product's"),
+    Flag("--without-ensurepip --disable-test-modules --without-static-libpython", "nothing of it ships"),
+)
+
+ENVIRONMENT = (
+    Flag("CC=build-cc", "it is for the machine at hand"),
+    Flag("MODULE_BUILDTYPE=static", "one executable"),
+    Flag("OPT=-DNDEBUG", "no assertions"),
+    Flag("CFLAGS=-O1 -g0", "it works for half a minute: compiling it well would take longer"),
+)
+
+
+def recipe(product: Product, files: Materials) -> Recipe:
+    """The recipe of a product: its sources, with its patches."""
+    executable = executable_of(product)
+    absent = (*UNUSED, *read_modules(product, files).absent)
     return Recipe(
-        source="cpython",
-        environment={
-            **AUTOCONF,
-            "CC": "build-cc",
-            "MODULE_BUILDTYPE": "static",
-            "OPT": "-DNDEBUG",
-            "CFLAGS": "-O1 -g0",  # it works for half a minute: compiling it well would take longer
-        },
+        source=product.source,
+        kind="tool",
+        options=OPTIONS + ENVIRONMENT,
+        environment={**AUTOCONF, **dict(flag.text.split("=", 1) for flag in ENVIRONMENT)},
         files={"config.site": "".join(f"py_cv_module_{name}=n/a\n" for name in absent)},
         commands=(
-            (
-                "./configure",
-                "--prefix=/opt",
-                "--without-ensurepip",
-                "--disable-test-modules",
-                "--without-static-libpython",
-            ),
+            ("./configure", *words(OPTIONS)),
             ("make", "python"),
-            make_out("bin", f"lib/python{series}/lib-dynload"),
-            ("cp", "python", f"../out/bin/python{series}"),
-            ("cp", "-R", "Lib/.", f"../out/lib/python{series}"),
+            make_out("bin", f"lib/{executable}/lib-dynload"),
+            ("cp", "python", f"../out/bin/{executable}"),
+            ("cp", "-R", "Lib/.", f"../out/lib/{executable}"),
         ),
     )

@@ -5,10 +5,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder import ROOT
-from builder.errors import BadPins
-
-POLICY_FILE = ROOT / "products" / "cpython-3.13" / "omissions.toml"
+from builder.errors import BadProduct
 
 
 @dataclass(frozen=True)
@@ -19,12 +16,12 @@ class Omission:
     why: str
 
 
-def read_omissions(path: Path = POLICY_FILE) -> tuple[Omission, ...]:
-    """The policy; `BadPins` if an entry has no path or no reason."""
-    entries = tomllib.loads(path.read_text(encoding="utf-8")).get("omit", [])
+def read_omissions(text: str, path: str) -> tuple[Omission, ...]:
+    """What a product's ``omissions.toml`` holds; `BadProduct` if an entry has no path or no reason."""
+    entries = tomllib.loads(text).get("omit", [])
     omissions = tuple(Omission(tuple(entry.get("paths", ())), entry.get("why", "")) for entry in entries)
     if not omissions or not all(omission.paths and omission.why for omission in omissions):
-        raise BadPins(f"{path} is not complete.", "Every [[omit]] needs paths and why.", "Mend the file.")
+        raise BadProduct(f"{path} is not complete.", "Every [[omit]] needs paths and why.", "Correct the file.")
     return omissions
 
 

@@ -10,14 +10,14 @@ from elftools.elf.elffile import ELFFile
 from builder.artifacts.audit import MAGIC, Elf, ElfReader, read_policy
 from builder.artifacts.deterministic_zip import FILE, Entry
 from builder.errors import NotLoadable
-from builder.platform import Target
+from builder.interpreters.cpython.target import Target
 
 _MOST_SHOWN = 5
 
 
 def check_loadable(tree: Path, owners: Mapping[str, tuple[str, ...]], target: Target) -> tuple[Elf, ...]:
     """What the ELF files among some packages' are; `NotLoadable` names each that is not for the target, and why."""
-    machine = read_policy("elf.toml")["machines"][target.cpu.lambda_name]
+    machine = read_policy("elf.toml")["machines"][target.platform.cpu.lambda_name]
     found, problems = [], []
     for path, names in owners.items():
         with (tree / path).open("rb") as file:
@@ -25,7 +25,7 @@ def check_loadable(tree: Path, owners: Mapping[str, tuple[str, ...]], target: Ta
                 continue
         content = (tree / path).read_bytes()
         try:
-            elf, too_new = _read(path, content, target.glibc)
+            elf, too_new = _read(path, content, target.platform.glibc)
         except ELFError as error:
             problems.append(f"{', '.join(names)}: {path}: is damaged ({error})")
             continue
@@ -54,4 +54,4 @@ def _problems(elf: Elf, too_new: list[str], machine: str, target: Target) -> Ite
         yield f"is for {elf.machine}, not {machine}"
     if too_new:
         more = f" and {len(too_new) - _MOST_SHOWN} more" if len(too_new) > _MOST_SHOWN else ""
-        yield f"needs glibc {elf.glibc}, above {target.glibc}: {', '.join(too_new[:_MOST_SHOWN])}{more}"
+        yield f"needs glibc {elf.glibc}, above {target.platform.glibc}: {', '.join(too_new[:_MOST_SHOWN])}{more}"

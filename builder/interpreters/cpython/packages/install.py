@@ -5,17 +5,14 @@ the managed runtime; scripts are in ``bin``. RECORD is written anew, sorted, for
 """
 
 import hashlib
-import json
 import shutil
 import warnings
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from email.message import Message
 from importlib.metadata import distributions, version
 from pathlib import Path
-from typing import Any
 
 from installer import install
 from installer.destinations import SchemeDictionaryDestination
@@ -25,36 +22,16 @@ from installer.utils import parse_metadata_file
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from builder.artifacts.audit import Elf
-from builder.artifacts.manifest import describe
+from builder.artifacts.packages import Packages
 from builder.errors import FilesCollide, UnsafeArchive
-from builder.interpreters.cpython.packages.requirements import Locked, environment
+from builder.interpreters.cpython.packages.requirements import environment
+from builder.interpreters.cpython.target import Target
 from builder.pins import Archive, Source
-from builder.platform import Target
+from builder.plan.steps import LockedPackage
 
-TREE, LISTING = "tree", "packages.json"
 SCRIPTS = "python/bin/"
 _LONGEST_LICENCE = 100
 """Characters; what is longer is the text of a licence and not its name."""
-
-
-@dataclass(frozen=True)
-class Packages:
-    """What was baked: the files are in ``tree/`` beside this listing."""
-
-    sources: tuple[dict[str, Any], ...]
-    """As the manifest has them."""
-    owners: Mapping[str, tuple[str, ...]]
-    """Path of a file, from the layer's root → names of the packages that have it."""
-    elf_files: tuple[Elf, ...] = ()
-
-    def write(self, folder: Path) -> None:
-        (folder / LISTING).write_text(json.dumps(asdict(self)), encoding="utf-8")
-
-    @classmethod
-    def read(cls, folder: Path) -> "Packages":
-        data = json.loads((folder / LISTING).read_text(encoding="utf-8"))
-        return cls(data["sources"], data["owners"], tuple(Elf(**elf) for elf in data["elf_files"]))
 
 
 def installer_version() -> str:
@@ -62,12 +39,12 @@ def installer_version() -> str:
     return version("installer")
 
 
-def site_packages(series: str) -> str:
+def site_packages(executable: str) -> str:
     """Where modules are, from the layer's root."""
-    return f"python/lib/python{series}/site-packages"
+    return f"python/lib/{executable}/site-packages"
 
 
-def install_wheels(wheels: Mapping[Locked, Path], target: Target, tree: Path, staging: Path) -> Packages:
+def install_wheels(wheels: Mapping[LockedPackage, Path], target: Target, tree: Path, staging: Path) -> Packages:
     """Lays out wheels below ``tree``, which will be the layer's root.
 
     Raises:
@@ -124,15 +101,15 @@ def _owners(place: str, goal: Path, owners: Mapping[str, tuple[str, ...]], tree:
     return next((owners[path] for path in (place, *above) if path in owners), ())
 
 
-def _install(package: Locked, wheel: Path, target: Target, root: Path) -> dict[str, Any]:
+def _install(package: LockedPackage, wheel: Path, target: Target, root: Path) -> Source:
     """Unpacks one wheel below ``root``, and tells what it says of itself."""
     schemes = {
-        **dict.fromkeys(("purelib", "platlib"), f"/{site_packages(target.series)}"),
+        **dict.fromkeys(("purelib", "platlib"), f"/{site_packages(target.executable)}"),
         "scripts": f"/{SCRIPTS}",
         "headers": f"/python/include/{package.name}",
         "data": "/python",
     }
-    interpreter = f"/opt/bin/python{target.series}"
+    interpreter = f"/opt/bin/{target.executable}"
     destination = SchemeDictionaryDestination(schemes, interpreter, "posix", destdir=str(root))
     try:
         with WheelFile.open(wheel) as source, warnings.catch_warnings(action="ignore"):  # bytecode in it stays out
@@ -145,7 +122,8 @@ def _install(package: Locked, wheel: Path, target: Target, root: Path) -> dict[s
     archive = Archive(
         wheel.name, hashlib.sha256(content).hexdigest(), len(content), pypi=f"{package.name}=={package.version}"
     )
-    return describe(Source(package.name, package.version, _licence(metadata), _homepage(metadata), (archive,)))
+    name = package.name
+    return Source(name, name, package.version, _licence(metadata), _homepage(metadata), (archive,))
 
 
 def _licence(metadata: Message) -> str:

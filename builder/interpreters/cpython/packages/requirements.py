@@ -5,14 +5,14 @@ Markers are decided here, for the target: pip would decide them for the Python t
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from builder.errors import NotLocked
-from builder.platform import Target
+from builder.interpreters.cpython.target import Target
+from builder.plan.steps import LockedPackage
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _HASH = re.compile(r"\s--hash[= ]\s*(\S+)")
@@ -21,22 +21,7 @@ _HARMLESS = ("--require-hashes", "--only-binary")
 """Options that ask for what is done anyway."""
 
 
-@dataclass(frozen=True)
-class Locked:
-    """One package of one version, and the files that it may come as."""
-
-    name: str
-    """In its canonical form: ``typing-extensions``."""
-    version: str
-    sha256: tuple[str, ...]
-    """Sorted; of wheels and other files, for whatever system."""
-
-    def __str__(self) -> str:
-        """A line of a requirements file."""
-        return " ".join((f"{self.name}=={self.version}", *(f"--hash=sha256:{sha256}" for sha256 in self.sha256)))
-
-
-def read_requirements(path: Path, target: Target) -> tuple[Locked, ...]:
+def read_requirements(path: Path, target: Target) -> tuple[LockedPackage, ...]:
     """What the file asks for on a target, sorted by name; `NotLocked` lists all that is wrong with it."""
     do = "Write it with `uv export --no-emit-project`, `uv pip compile --generate-hashes` or `pip-compile` (the same)."
     try:
@@ -44,7 +29,7 @@ def read_requirements(path: Path, target: Target) -> tuple[Locked, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise NotLocked(f"{path} cannot be read.", f"{error}.", "Pass a requirements file.") from error
     problems: list[str] = []
-    found: dict[str, Locked] = {}
+    found: dict[str, LockedPackage] = {}
     for line in _logical_lines(text):
         try:
             locked = _read(line, environment(target))
@@ -67,7 +52,7 @@ def _logical_lines(text: str) -> Iterator[str]:
             yield " ".join(content.split())
 
 
-def _read(line: str, environment: dict[str, str]) -> Locked | None:
+def _read(line: str, environment: dict[str, str]) -> LockedPackage | None:
     """None if the line asks for nothing on the target; `ValueError` says what is wrong with it."""
     if line.startswith(_HARMLESS):
         return None
@@ -87,7 +72,7 @@ def _read(line: str, environment: dict[str, str]) -> Locked | None:
             if not hashes or not all(_SHA256.fullmatch(value) for value in hashes):
                 raise ValueError("has a hash that is no sha256" if hashes else "has no hash")
             name = canonicalize_name(requirement.name)
-            return Locked(name, specifier.version, tuple(sorted({value.partition(":")[2] for value in hashes})))
+            return LockedPackage(name, specifier.version, tuple(sorted({value.partition(":")[2] for value in hashes})))
     raise ValueError("is not pinned by ==")
 
 
@@ -97,7 +82,7 @@ def environment(target: Target) -> dict[str, str]:
         "implementation_name": "cpython",
         "implementation_version": target.version,
         "os_name": "posix",
-        "platform_machine": target.cpu.machine,
+        "platform_machine": target.platform.cpu.machine,
         "platform_python_implementation": "CPython",
         "platform_release": "",
         "platform_system": "Linux",

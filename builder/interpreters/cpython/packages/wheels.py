@@ -1,4 +1,4 @@
-"""Locked packages → wheels for the target, through pip as the machine has it set up.
+"""LockedPackage packages → wheels for the target, through pip as the machine has it set up.
 
 pip is told the target's tags, best first, and takes of a package's files the best wheel among those with a locked hash:
 the same one on every machine that the same files are offered to.
@@ -14,8 +14,8 @@ from packaging.utils import parse_wheel_filename
 
 from builder.errors import FetchFailed, NoWheel, WrongHash
 from builder.fetch.report import Report
-from builder.interpreters.cpython.packages.requirements import Locked
-from builder.platform import Target
+from builder.interpreters.cpython.target import Target
+from builder.plan.steps import LockedPackage
 
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 """Minor version of glibc 2 → what its tag was called before it said so."""
@@ -25,7 +25,9 @@ _SAYS_NO_WHEEL, _SAYS_HASH = "No matching distribution found for ", "DO NOT MATC
 _SAYS_NO_INDEX = ("Retrying (", "There was a problem confirming", "Could not fetch URL")
 
 
-def download_wheels(packages: tuple[Locked, ...], target: Target, folder: Path, report: Report) -> tuple[Path, ...]:
+def download_wheels(
+    packages: tuple[LockedPackage, ...], target: Target, folder: Path, report: Report
+) -> tuple[Path, ...]:
     """Brings a wheel of each package into ``folder``, and gives their paths in the packages' order.
 
     Raises:
@@ -57,17 +59,16 @@ def run_pip(command: str, *arguments: str, target: Target) -> None:
 
 def options(target: Target) -> tuple[str, ...]:
     """What tells pip of the target."""
-    series = target.series
     return (
-        *("--implementation=cp", f"--python-version={series}", f"--abi=cp{series.replace('.', '')}"),
+        *("--implementation=cp", f"--python-version={target.series}", f"--abi={target.abi}"),
         *(f"--platform={platform}" for platform in platforms(target)),
     )
 
 
 def platforms(target: Target) -> Iterable[str]:
     """The platform tags of wheels that the target can load, the newest glibc first."""
-    machine = target.cpu.machine
-    for minor in range(int(target.glibc.partition(".")[2]), _OLDEST[machine] - 1, -1):
+    machine = target.platform.cpu.machine
+    for minor in range(int(target.platform.glibc.partition(".")[2]), _OLDEST[machine] - 1, -1):
         yield f"manylinux_2_{minor}_{machine}"
         if minor in _LEGACY:
             yield f"{_LEGACY[minor]}_{machine}"
@@ -88,7 +89,8 @@ def _explain(said: str, target: Target) -> Exception:
         name = said.partition(_SAYS_NO_WHEEL)[2].splitlines()[0].partition(" --hash")[0]
         return NoWheel(
             f"{name} has no wheel for this target.",
-            f"pip finds no locked one for CPython {target.series} on {target.cpu.machine} with glibc {target.glibc};\n"
+            f"pip finds no locked one for CPython {target.series} on {target.platform.cpu.machine} with glibc "
+            f"{target.platform.glibc};\n"
             f"       an sdist is not built: that would run its code. pip says: {why}",
             "Lock a version that has one; or, where glibc is what is too old, build for --runtime provided.al2023.",
         )

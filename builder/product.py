@@ -1,0 +1,172 @@
+"""The products: each a folder of data below ``products/``, one for a series of an interpreter, with its variants.
+
+::
+
+    products/<interpreter>-<series>/
+        product.toml            what the series is made of; here a variant is three lines
+        …                       what the interpreter's plug-in reads: its `Interpreter.FILES`
+        <variant>.profdata.xz   the variant's optimisation profile; its note is beside it, in TOML
+        <variant>.symbols.txt   the order in which the linker lays out what a start touches
+
+The first variant has the folder's own name; any other one's is appended, ``<interpreter>-<series>-upstream``.
+"""
+
+import os
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from builder import PRODUCT_VARIABLE, ROOT
+from builder.errors import BadProduct, UnknownTarget
+from builder.pins import Pins
+
+FOLDER = "products"
+FILE = "product.toml"
+SCHEMA = 1
+
+_KEYS = frozenset({"schema", "interpreter", "source", "runtime", "shebang", "variants", "default"})
+_VARIANT_KEYS = frozenset({"patches", "libraries"})
+
+
+@dataclass(frozen=True)
+class Product:
+    """What is shipped: an interpreter of one series, in one variant."""
+
+    name: str
+    """``cpython-3.13-upstream``; the default variant has no suffix."""
+    interpreter: str
+    """Name of its plug-in: a module of ``builder.interpreters``."""
+    source: str
+    """Key of its source in ``pins.toml``."""
+    version: str
+    """The source's, in full: ``3.13.15``."""
+    variant: str
+    patches: tuple[str, ...]
+    """The patch sets that are applied to its source, in this order."""
+    runtime: str
+    """The folder of ``runtime/`` that ships beside the interpreter."""
+    shebang: str
+    """What the kernel runs ``bootstrap`` with: an absolute path and one word of options."""
+    libraries: tuple[str, ...]
+    """Sonames of glibc's that its executable may need, besides those of the audit's policy."""
+    folder: str
+    """Path of its data, from the repository's root."""
+    default: bool = False
+
+    @property
+    def series(self) -> str:
+        """``3.13`` of ``3.13.15``."""
+        return self.version.rpartition(".")[0]
+
+    def stem(self, arch: str) -> str:
+        """``cpython-3.13.15-upstream-x86_64``: what its files in ``dist/`` are called, for an architecture."""
+        return f"{self.name.replace(self.series, self.version, 1)}-{arch}"
+
+    def file(self, name: str) -> str:
+        """Path of one of its files, from the repository's root."""
+        return f"{self.folder}/{name}"
+
+    @property
+    def profile(self) -> str:
+        return self.file(f"{self.variant}.profdata.xz")
+
+    @property
+    def symbol_order(self) -> str:
+        return self.file(f"{self.variant}.symbols.txt")
+
+
+@dataclass(frozen=True)
+class Products:
+    """All products of a repository."""
+
+    by_name: Mapping[str, Product]
+    default: Product
+
+    def choose(self, patterns: Collection[str]) -> tuple[Product, ...]:
+        """The products with these names or globs, each once; for none, the one of the environment or the default.
+
+        Raises:
+            UnknownTarget: a name or a glob matches no product.
+        """
+        chosen: dict[str, Product] = {}
+        for pattern in patterns or (os.environ.get(PRODUCT_VARIABLE) or self.default.name,):
+            found = {name: product for name, product in self.by_name.items() if fnmatchcase(name, pattern)}
+            if not found:
+                raise UnknownTarget(
+                    f"There is no product {pattern!r}.",
+                    f"{FOLDER}/ has {', '.join(self.by_name)}.",
+                    f"Pass --product {self.default.name}, or a glob: --product '{self.default.interpreter}-*'.",
+                )
+            chosen |= found
+        return tuple(chosen.values())
+
+
+def load_products(pins: Pins, root: Path = ROOT) -> Products:
+    """Reads and checks the folders below ``products/``.
+
+    Raises:
+        BadProduct: with everything that is wrong with any of them.
+    """
+    products: dict[str, Product] = {}
+    problems: list[str] = []
+    for folder in sorted(path for path in (root / FOLDER).iterdir() if path.is_dir()):
+        try:
+            data = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
+            found = tuple(_products(folder, data, pins))
+            problems += (f"{folder.name}: {problem}" for problem in _problems(data, found, root))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            problems.append(f"{folder.name}/{FILE}: {error}")
+        except (KeyError, TypeError, AttributeError) as error:
+            problems.append(f"{folder.name}/{FILE}: missing or misplaced: {error}")
+        else:
+            problems += (f"there are two products {each.name}" for each in found if each.name in products)
+            products |= {each.name: each for each in found}
+    defaults = [product for product in products.values() if product.default]
+    if len(defaults) != 1 and not problems:
+        problems.append(f"one product has to be the default, and {len(defaults)} are")
+    if problems:
+        do = "Fix the entries above; docs/products.md says what a product is made of."
+        raise BadProduct(f"{root / FOLDER} is not in order.", "\n       ".join(problems), do)
+    return Products(products, defaults[0])
+
+
+def _products(folder: Path, data: Mapping[str, Any], pins: Pins) -> Iterator[Product]:
+    source = pins.sources.get(data["source"])
+    if source is None:
+        raise KeyError(f"pins.toml has no source {data['source']!r}")
+    for number, (variant, own) in enumerate(data["variants"].items()):
+        yield Product(
+            name=folder.name if number == 0 else f"{folder.name}-{variant}",
+            interpreter=data["interpreter"],
+            source=data["source"],
+            version=source.version,
+            variant=variant,
+            patches=tuple(own["patches"]),
+            runtime=data["runtime"],
+            shebang=data["shebang"],
+            libraries=tuple(own.get("libraries", ())),
+            folder=f"{FOLDER}/{folder.name}",
+            default=number == 0 and data.get("default", False),
+        )
+
+
+def _problems(data: Mapping[str, Any], products: tuple[Product, ...], root: Path) -> Iterator[str]:
+    if data.get("schema") != SCHEMA:
+        yield f"schema is {data.get('schema')!r}, not {SCHEMA}"
+    yield from (f"unknown key {key!r}" for key in data if key not in _KEYS)
+    for variant, own in data["variants"].items():
+        yield from (f"{variant}: unknown key {key!r}" for key in own if key not in _VARIANT_KEYS)
+    if not products:
+        yield "it has no variant"
+    yield from (
+        f"its folder is not named after series {each.series}" for each in products if each.series not in each.name
+    )
+    if not (root / "runtime" / data["runtime"]).is_dir():
+        yield f"there is no runtime/{data['runtime']}"
+    for product in products:
+        for file in (product.profile, f"{product.profile.removesuffix('.xz')}.toml", product.symbol_order):
+            if not (root / file).is_file():
+                yield f"the variant {product.variant} has no {file}"
