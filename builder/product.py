@@ -28,7 +28,7 @@ FILE = "product.toml"
 SCHEMA = 1
 
 _KEYS = frozenset({"schema", "interpreter", "source", "runtime", "shebang", "variants", "default"})
-_VARIANT_KEYS = frozenset({"patches", "libraries"})
+_VARIANT_KEYS = frozenset({"patches", "libraries", "trained"})
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class Product:
     """What the kernel runs ``bootstrap`` with: an absolute path and one word of options."""
     libraries: tuple[str, ...]
     """Sonames of glibc's that its executable may need, besides those of the audit's policy."""
+    trained: bool
+    """Whether it has a profile and a symbol order; without, the compiler guesses."""
     folder: str
     """Path of its data, from the repository's root."""
     default: bool = False
@@ -71,11 +73,13 @@ class Product:
 
     @property
     def profile(self) -> str:
-        return self.file(f"{self.variant}.profdata.xz")
+        """Path of its profile; empty if it has none."""
+        return self.file(f"{self.variant}.profdata.xz") if self.trained else ""
 
     @property
     def symbol_order(self) -> str:
-        return self.file(f"{self.variant}.symbols.txt")
+        """Path of its symbol order; empty if it has none."""
+        return self.file(f"{self.variant}.symbols.txt") if self.trained else ""
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,7 @@ def _products(folder: Path, data: Mapping[str, Any], pins: Pins) -> Iterator[Pro
             runtime=data["runtime"],
             shebang=data["shebang"],
             libraries=tuple(own.get("libraries", ())),
+            trained=own.get("trained", True),
             folder=f"{FOLDER}/{folder.name}",
             default=number == 0 and data.get("default", False),
         )
@@ -166,7 +171,7 @@ def _problems(data: Mapping[str, Any], products: tuple[Product, ...], root: Path
     )
     if not (root / "runtime" / data["runtime"]).is_dir():
         yield f"there is no runtime/{data['runtime']}"
-    for product in products:
+    for product in filter(lambda each: each.trained, products):
         for file in (product.profile, f"{product.profile.removesuffix('.xz')}.toml", product.symbol_order):
             if not (root / file).is_file():
-                yield f"the variant {product.variant} has no {file}"
+                yield f"{product.variant} has no {file}: train it, or say `trained = false`"

@@ -7,12 +7,12 @@ compiled as if nothing were known of it. The compiler says so; here it is counte
 
 import lzma
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from builder.errors import BadPins, StaleProfile
+from builder.errors import BadProduct, StaleProfile
+from builder.plan.keys import Materials
 from builder.recipes import Recipe
 
 RUNTIME = "profile-runtime.a"
@@ -31,13 +31,15 @@ _UNFIT = re.compile(r"(?:\(hash mismatch\)|no profile data available for functio
 class Profile:
     """A profile and what its note says."""
 
-    path: Path
-    """An .xz file."""
+    path: str
+    """From the repository's root."""
+    content: bytes
+    """What LLVM reads, as .xz."""
     functions: Mapping[str, int]
     """Source → how many of its functions were compiled when the profile was trained."""
 
     def unpack(self, destination: Path) -> None:
-        destination.write_bytes(lzma.decompress(self.path.read_bytes()))
+        destination.write_bytes(lzma.decompress(self.content))
 
     def check(self, source: str, machine: str, log: str) -> None:
         """Counts in what the compilers printed the functions that do not fit; `StaleProfile` if they are too many."""
@@ -66,15 +68,15 @@ def instrumented(recipe: Recipe) -> Recipe:
     return replace(recipe, environment={**recipe.environment, **found})
 
 
-def note_of(path: Path) -> Path:
-    return path.with_name(path.name.replace(".xz", ".toml"))
+def note_of(path: str) -> str:
+    """Path of the note that lies beside a profile."""
+    return f"{path.removesuffix('.xz')}.toml"
 
 
-def read_profile(path: Path) -> Profile:
-    """A profile and its note; `BadPins` if that is not as it should be."""
-    note = note_of(path)
+def read_profile(files: Materials, path: str) -> Profile:
+    """A profile and its note; `BadProduct` if they are not as they should be."""
     try:
-        said = tomllib.loads(note.read_text(encoding="utf-8"))
-        return Profile(path, said["functions"])
-    except (OSError, ValueError, KeyError) as error:
-        raise BadPins(f"{path.name} has no proper note.", f"{note}: {error}", f"Train it again: {TRAIN}.") from error
+        return Profile(path, files.contents[path], files.toml(note_of(path))["functions"])
+    except (ValueError, KeyError) as error:
+        do = f"Train it again: {TRAIN}."
+        raise BadProduct(f"{path} has no proper note.", f"{note_of(path)}: {error}", do) from error

@@ -35,7 +35,7 @@ def pack(task: Pack, sandbox: Sandbox, work: Path, inputs: Mapping[str, Path], c
     """Makes ``out/<name>.zip`` and ``out/<name>.manifest.json``; nothing that fails the audit is written."""
     name, interpreter = task.name, load_interpreter(task.product.interpreter)
     interpreter.lay_runtime(task, sandbox, work, inputs)
-    bootstrap = make_bootstrap(ROOT / "runtime" / task.product.runtime / "bootstrap", task.product.shebang)
+    bootstrap = make_bootstrap(task.runtime["bootstrap"], task.product.shebang)
     origin = partial(interpreter.origins, linked=task.linked)
     tree = gather(inputs["tree"], work / "runtime", bootstrap, origin)
     elf_files = audit(tree.entries, task.platform, task.rules, host_identifiers(cache))
@@ -52,10 +52,10 @@ def pack(task: Pack, sandbox: Sandbox, work: Path, inputs: Mapping[str, Path], c
     (work / "out" / f"{name}.manifest.json").write_text(manifest, encoding="utf-8")
 
 
-def make_bootstrap(path: Path, shebang: str) -> bytes:
+def make_bootstrap(content: bytes, shebang: str) -> bytes:
     """A runtime's ``bootstrap``, with the first line that the product wants."""
-    first, _, rest = path.read_bytes().partition(b"\n")
-    assert first.startswith(b"#!"), f"{path} is run by the kernel"
+    first, _, rest = content.partition(b"\n")
+    assert first.startswith(b"#!"), "the kernel runs it"
     return f"#!{shebang}\n".encode() + rest
 
 

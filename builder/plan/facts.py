@@ -40,7 +40,7 @@ def make_facts(
     """The first part of a manifest; ``compiled`` is by role, ``interpreter`` what the plug-in says of its product."""
     patches = {task.source.key: {path: files.sha256[path] for path in task.patches} for task in compiled.values()}
     sources = {task.source.key: task.source for task in compiled.values()} | {source.key: source for source in data}
-    profiles = sorted({task.profile for task in compiled.values() if task.profile})
+    profiles = sorted({task.profile.path for task in compiled.values() if task.profile})
     return {
         "schema": SCHEMA,
         "name": name,
@@ -65,7 +65,9 @@ def make_facts(
             "compiler": [asdict(flag) for flag in (*COMPILER_FLAGS, *PROFILE_FLAGS, *INTERPRETER_FLAGS)],
             "linker": [asdict(flag) for flag in (*LINKER_FLAGS, *INTERPRETER_LINKER_FLAGS)],
         },
-        "inputs": [{"file": path, "sha256": files.sha256[path]} for path in (*profiles, product.symbol_order)],
+        "inputs": [
+            {"file": path, "sha256": files.sha256[path]} for path in (*profiles, *filter(None, (product.symbol_order,)))
+        ],
         "sources": [describe(source, patches.get(source.key, {})) for source in sources.values()],
         "recipes": {role: _describe_recipe(task) for role, task in compiled.items()},
         "interpreter": interpreter,

@@ -30,6 +30,7 @@ NEUTRAL: Mapping[str, str] = {
     "builder.plan": "defines data that enters keys as values",
     "builder.platform": "defines data that enters keys as values",
     "builder.product": "defines data that enters keys as values",
+    "builder.profile": "its content is a file in the key; else it counts what does not fit",
     "builder.recipes": "defines data that enters keys as values",
     "builder.toolchain": "defines data that enters keys as values",
 }
@@ -61,6 +62,7 @@ class Materials:
         """Path → sha256 of some modules and all that they import, but for what is `NEUTRAL`; sorted."""
         found: dict[str, str] = {}
         left = list(modules)
+        assert all(map(self._path, left)), f"the code of {', '.join(left)} is to be read, too"
         while left:
             module = left.pop()
             path = self._path(module)
@@ -75,9 +77,9 @@ class Materials:
         return next((path for path in (f"{base}.py", f"{base}/__init__.py") if path in self.contents), "")
 
 
-def read_materials(root: Path = ROOT) -> Materials:
+def read_materials(root: Path = ROOT, folders: Iterable[str] = READ) -> Materials:
     """Reads the files that steps may depend on."""
-    paths = (path for folder in READ for path in sorted((root / folder).rglob("*")))
+    paths = (path for folder in folders for path in sorted((root / folder).rglob("*")))
     kept = (path for path in paths if path.is_file() and path.suffix != ".pyc")
     return Materials({path.relative_to(root).as_posix(): path.read_bytes() for path in kept})
 

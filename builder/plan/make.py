@@ -86,15 +86,16 @@ def compile_steps(
         task = Compile(
             recipe=profile.instrumented(recipe) if runtime else recipe,
             source=source,
-            patches=tuple(_patches(source, sets, files)),
+            patches={path: files.text(path) for path in _patches(source, sets, files)},
             wrappers=_used_wrappers(recipe, scripts),
             machine=platform.cpu.machine,
             epoch=epoch(pins, product),
-            profile="" if runtime else trained,
             profile_runtime=str(runtime or ""),
         )
         if "cc-profiled" not in task.wrappers:
-            task = replace(task, profile="", profile_runtime="")
+            task = replace(task, profile_runtime="")
+        elif trained and not runtime:
+            task = replace(task, profile=profile.read_profile(files, trained))
         name = f"{name}-{where.lambda_name}" + ("-training" if task.profile_runtime else "")
         values = {"product": product.name} if role in own else {}
         steps[role] = _compile_step(name, role, task, inputs, files, values)
@@ -174,7 +175,7 @@ def _compile_step(
         inputs,
         {
             **files.code("builder.steps.compile"),
-            **{path: files.sha256[path] for path in (*task.patches, *filter(None, (task.profile,)))},
+            **{path: files.sha256[path] for path in (*task.patches, *((task.profile.path,) if task.profile else ()))},
         },
         {
             **values,
@@ -262,7 +263,9 @@ def _layer_step(
         "needed": [*rules["elf"]["needed"], *product.libraries],
     }
     linked = tuple(dict.fromkeys(task.source.name for task in compiled.values() if task.recipe.kind != "tool"))
-    task = Pack(product, platform, name, facts, rules, linked)
+    folder = f"runtime/{product.runtime}"
+    runtime = {path.removeprefix(f"{folder}/"): files.contents[path] for path in files.below(folder)}
+    task = Pack(product, platform, name, facts, rules, linked, runtime)
     return Step(
         f"layer-{product.name}-{platform.cpu.lambda_name}-{stdlib}" + ("-packages" if packages else ""),
         "layer",
@@ -270,7 +273,7 @@ def _layer_step(
         inputs,
         {
             **files.code("builder.artifacts.pack", interpreter.lay_runtime.__module__, interpreter.origins.__module__),
-            **files.below(f"runtime/{product.runtime}"),
+            **files.below(folder),
         },
         {**tools, "facts": _sha256(json.dumps(facts)), "rules": _sha256(json.dumps(rules)), "shebang": product.shebang},
     )

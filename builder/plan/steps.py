@@ -10,6 +10,7 @@ from typing import Any, Literal
 from builder.pins import Archive, Source
 from builder.platform import Platform
 from builder.product import Product
+from builder.profile import Profile
 from builder.recipes import Recipe
 
 Stdlib = Literal["lean", "full"]
@@ -29,16 +30,16 @@ class Compile:
 
     recipe: Recipe
     source: Source
-    patches: tuple[str, ...]
-    """Paths from the repository's root, in the order of applying."""
+    patches: Mapping[str, str]
+    """Path from the repository's root → text, in the order of applying."""
     wrappers: Mapping[str, str]
     """Name → text of the scripts that call the compiler."""
     machine: str
     """The platform's `Cpu.machine`."""
     epoch: int
     """SOURCE_DATE_EPOCH, in seconds."""
-    profile: str = ""
-    """Path of the committed profile, if this reads one."""
+    profile: Profile | None = None
+    """The committed profile, if this reads one."""
     profile_runtime: str = ""
     """In training: absolute path of the library by which instrumented programs write down what they counted."""
 
@@ -97,6 +98,8 @@ class Pack:
     """What the audit checks."""
     linked: tuple[str, ...]
     """Names of the sources that are inside the interpreter."""
+    runtime: Mapping[str, bytes]
+    """What stands in the product's folder of ``runtime/``, by path."""
 
 
 Work = Unpack | Compile | Assemble | InstallPackages | Pack

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from builder import ROOT
 from builder.errors import PatchRejected, StepFailed
 from builder.executors import EPOCH_VARIABLE, Sandbox
 from builder.plan.steps import Compile
-from builder.profile import RUNTIME, read_profile
+from builder.profile import RUNTIME
 from builder.steps.licences import lay_licences
 from builder.toolchain import PROFILE
 from builder.unpack import check_consumed, unpack
@@ -24,12 +23,11 @@ def compile_source(
         sandbox.put(inputs[need], f"deps/{need}")
     for name, text in task.wrappers.items():
         sandbox.write(f"bin/{name}", text, executable=True)
-    for patch in task.patches:
-        _apply(ROOT / patch, sandbox)
+    for path, text in task.patches.items():
+        _apply(path.rpartition("/")[2], text, sandbox)
     for place, text in recipe.files.items():
         sandbox.write(place, text)
-    profile = read_profile(ROOT / task.profile) if task.profile else None
-    if profile:
+    if profile := task.profile:
         profile.unpack(work / PROFILE)
         sandbox.send(PROFILE)
     if task.profile_runtime:
@@ -46,12 +44,12 @@ def compile_source(
     lay_licences(source, work / "src", work / "out")
 
 
-def _apply(patch: Path, sandbox: Sandbox) -> None:
+def _apply(name: str, text: str, sandbox: Sandbox) -> None:
     """Applies a patch without fuzz: no line of its context may differ."""
-    place = f"tmp/{patch.name}"
-    sandbox.put(patch, place)
+    place = f"tmp/{name}"
+    sandbox.write(place, text)
     try:
         sandbox.run(("patch", "--batch", "--forward", "--fuzz=0", "-p1", "-i", f"../{place}"), {})
     except StepFailed as error:
         do = "Port it by hand to the pinned version: CONTRIBUTING.md."
-        raise PatchRejected(f"{patch.name} does not apply.", error.why, do) from error
+        raise PatchRejected(f"{name} does not apply.", error.why, do) from error

@@ -82,7 +82,7 @@ def train(terminal: Terminal) -> None:
         profile.write_bytes(lzma.compress(merged.read_bytes(), preset=9 | lzma.PRESET_EXTREME))
         functions = count_functions(kit, steps, store, merged)
     tools = {"compiler": f"ziglang {pins['ziglang'].version}", "profdata": _version(kit)}
-    note_of(profile).write_text(note(profile, tools, functions), encoding="utf-8")
+    (ROOT / note_of(product.profile)).write_text(note(profile, tools, functions), encoding="utf-8")
     terminal.note(f"{profile}: {profile.stat().st_size} bytes")
 
 

@@ -108,7 +108,7 @@ def recipe(product: Product, platform: Platform, files: Materials) -> Recipe:
         files={
             "config.site": "".join(f"{question}={answer}\n" for question, answer in configure.answers.items()),
             "exports.map": EXPORTS,
-            "symbols.txt": files.text(product.symbol_order),
+            "symbols.txt": files.text(product.symbol_order) if product.symbol_order else "",
             **_native_files(product, files),
         },
         commands=(
