@@ -1,4 +1,4 @@
-"""What a person can ask for. No logic: each session installs its locked requirements and runs one command."""
+"""Developer tasks. No logic: each session installs its locked requirements and runs one command."""
 
 import hashlib
 from pathlib import Path
@@ -11,11 +11,11 @@ nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"  # it has pip, by which wheels are fetched
 
 FOR_THE_LAYER = ("conformance", "inside", "libraries", "popular", "pyperformance", "requirements", "wheels")
-"""Requirements of the layer's own Python, not of the tools'; the one without a name of its own is of an example."""
+"""Requirements for the layer's own Python, not for the tools; ``requirements`` is the examples'."""
 
 
 def install(session: nox.Session, name: str) -> None:
-    """Installs ``requirements/<name>.txt``, unless exactly that is what the environment holds already."""
+    """Installs ``requirements/<name>.txt``, unless the environment already has exactly that."""
     locked = Path("requirements", f"{name}.txt")
     digest = hashlib.sha256(locked.read_bytes()).hexdigest()
     stamp = Path(session.virtualenv.location, "requirements.sha256")
@@ -33,7 +33,7 @@ def build_layer(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Build the layer if need be, and test it, the builder and the runtime loop. `-- tests/unit` for a part of that."""
+    """Build the layer if necessary, and test it, the builder and the runtime loop. `-- tests/unit` for a part."""
     install(session, "tests")
     if not session.posargs:
         session.run("python", "-m", "builder", "build-layer")
@@ -42,7 +42,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """Run the loop and awslambdaric through the same cases, print where they differ, write docs/conformance.md."""
+    """Run the loop and awslambdaric through the same cases, print differences, write docs/conformance.md."""
     install(session, "tests")
     session.run("python", "-m", "tools.conformance", *session.posargs)
 
@@ -56,14 +56,14 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Run 200,000 invocations in one process and compare its memory; `-- --repetitions 20000` for fewer."""
+    """Run 200,000 invocations in one process; memory must not grow. `-- --repetitions 20000` for fewer."""
     install(session, "tests")
     session.run("python", "-m", "tools.bench", "soak", *session.posargs)
 
 
 @nox.session
 def train_profile(session: nox.Session) -> None:
-    """Train the profile that the build reads, with an instrumented interpreter. Needs mmdebstrap."""
+    """Train the profile that builds read, with an instrumented interpreter. Needs mmdebstrap."""
     install(session, "tests")
     session.run("python", "-m", "tools.training.profile")
 
@@ -116,14 +116,14 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def reproduce(session: nox.Session) -> None:
-    """Build twice from nothing, the second time under other circumstances, and compare the bytes."""
+    """Build twice from scratch, the second time under different conditions, and compare the bytes."""
     install(session, "build")
     session.run("python", "-m", "builder", "reproduce", *session.posargs)
 
 
 @nox.session
 def release(session: nox.Session) -> None:
-    """Build each architecture twice from nothing, compare, put the result into dist/, and test it."""
+    """Build each architecture twice from scratch, compare, put the result into dist/, and test it."""
     install(session, "tests")
     session.run("python", "-m", "builder", "release", *session.posargs)
     session.run("python", "-m", "builder", "build-layer")  # Tests take steps from the store, and those two left none.
@@ -139,25 +139,25 @@ def test_inside(session: nox.Session, *arguments: str) -> None:
 
 @nox.session
 def test_in_container(session: nox.Session) -> None:
-    """Build the layer if need be, and test it in a container: `-- --image NAME [--rootfs FILE] [pytest's]`."""
+    """Build the layer if necessary, and test it in a container: `-- --image NAME [--rootfs FILE] [pytest options]`."""
     test_inside(session)
 
 
 @nox.session
 def test_in_al2(session: nox.Session) -> None:
-    """The same in Amazon Linux 2, what provided.al2 is made of."""
+    """The same in Amazon Linux 2, which provided.al2 is based on."""
     test_inside(session, "--image=al2")
 
 
 @nox.session
 def test_in_al2023(session: nox.Session) -> None:
-    """The same in Amazon Linux 2023, what provided.al2023 is made of."""
+    """The same in Amazon Linux 2023, which provided.al2023 is based on."""
     test_inside(session, "--image=al2023")
 
 
 @nox.session
 def test_containers(session: nox.Session) -> None:
-    """Test what the builder does with a container engine, which has to be there."""
+    """Test what the builder does with a container engine, which must be available."""
     install(session, "tests")
     session.run("python", "-m", "pytest", *(session.posargs or ["tests/container"]))
 
@@ -171,14 +171,14 @@ def verify(session: nox.Session) -> None:
 
 @nox.session
 def update_pins(session: nox.Session) -> None:
-    """Raise pins to the newest that can be had, compare their hashes on all ways: `-- [NAME...] [--dry-run]`."""
+    """Raise pins to the newest available versions, compare their hashes across origins: `-- [NAME...] [--dry-run]`."""
     install(session, "build")
     session.run("python", "-m", "builder", "update-pins", *session.posargs)
 
 
 @nox.session
 def download(session: nox.Session) -> None:
-    """Bring released zips into dist/, if its manifests attest for them: `-- --from URL|DIR [--name NAME]`."""
+    """Fetch released zips into dist/, if they match its manifests: `-- --from URL|DIR [--name NAME]`."""
     install(session, "build")
     session.run("python", "-m", "builder", "download", *session.posargs)
 
@@ -192,7 +192,7 @@ def invoke(session: nox.Session) -> None:
 
 @nox.session
 def publish_layer(session: nox.Session) -> None:
-    """Publish the layer, once for each region: `-- --name NAME --region R1,R2 [--public] [--dry-run]`."""
+    """Publish the layer, once in each region: `-- --name NAME --region R1,R2 [--public] [--dry-run]`."""
     install(session, "publish")
     session.run("python", "-m", "builder.aws", "publish-layer", *session.posargs)
 
@@ -206,7 +206,7 @@ def deploy_function(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Write requirements/*.txt and the examples' anew from *.in, with hashes, each for the Python that it is for."""
+    """Regenerate requirements/*.txt and the examples' from *.in, with hashes, each for its own Python."""
     install(session, "lock")
     for source in (*sorted(Path("requirements").glob("*.in")), *Path("examples").glob("*/requirements.in")):
         python = "3.13" if source.stem in FOR_THE_LAYER else "3.11"

@@ -1,4 +1,4 @@
-# Amazon Linux 2 with what a build calls.
+# Amazon Linux 2 with the programs that a build calls.
 ARG ROOT
 FROM ${ROOT}
 RUN yum install --assumeyes \

@@ -1,4 +1,4 @@
-# Amazon Linux 2023 with what a build calls. Its releasever locks the packages to that release of the root file system.
+# Amazon Linux 2023 with the programs that a build calls. Its releasever locks packages to the same release.
 ARG ROOT
 FROM ${ROOT}
 RUN dnf install --assumeyes --setopt=install_weak_deps=False \

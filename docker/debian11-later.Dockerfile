@@ -1,4 +1,4 @@
-# Debian 11 on another day, for every dynamically linked program: the clock that `nox -s reproduce` varies.
+# Debian 11 whose clock is ahead for every dynamically linked program: `nox -s reproduce` varies the date with it.
 ARG ROOT
 FROM ${ROOT}
 RUN echo "+400d" > /etc/faketimerc && ls /usr/lib/*/faketime/libfaketime.so.1 > /etc/ld.so.preload

@@ -1,3 +1,3 @@
-# What a build calls is in the root file system: images.toml has the packages, so that no network is needed here.
+# The root file system already has the programs that a build calls (packages in images.toml): no network is needed here.
 ARG ROOT
 FROM ${ROOT}
