@@ -122,6 +122,13 @@ def reproduce(session: nox.Session) -> None:
 
 
 @nox.session
+def check_dist(session: nox.Session) -> None:
+    """Compare what git tracks in dist/ with what this checkout gives; `-- --all` builds even what has not changed."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "check-dist", *session.posargs)
+
+
+@nox.session
 def release(session: nox.Session) -> None:
     """Build each architecture twice from scratch, compare, put the result into dist/, and test it."""
     install(session, "tests")

@@ -105,7 +105,7 @@ def reproduce(
     """
     chosen = [variation for variation in VARIATIONS if variation.name not in without]
     _check_tools(chosen)
-    where = _second_workshop(choice, image, chosen, cache, report)
+    where = _second_executor(choice, image, chosen, cache, report)
     with tempfile.TemporaryDirectory(prefix="reproduce-") as scratch:
         first, second = Path(scratch, "first"), Path(scratch, "second", "and", "deeper-than-the-other")
         sources = [str(cache / "downloads"), *filter(None, [os.environ.get(SOURCES_VARIABLE)])]
@@ -128,7 +128,7 @@ def _command(place: Path, options: tuple[str, ...]) -> tuple[str, ...]:
     return (sys.executable, "-m", "builder", "build-layer", f"--output={place / 'dist'}", *options)
 
 
-def _second_workshop(
+def _second_executor(
     choice: Choice, image: str, chosen: list[Variation], cache: Path, report: Report
 ) -> tuple[str, ...]:
     """The builder's options for the second build's executor, which is made ready now: not after the first build."""
@@ -181,7 +181,7 @@ def _build(
     }
     done = subprocess.run(command, cwd=ROOT, env=variables, umask=umask, check=False)
     if done.returncode:
-        raise StepFailed("One of the two builds failed.", "Its own error stands above.", "Mend that first.")
+        raise StepFailed("One of the two builds failed.", "Its own error is above.", "Fix that first.")
 
 
 def _compare(first: Path, second: Path, report: Report, *, others: bool) -> None:

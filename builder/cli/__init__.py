@@ -1,7 +1,6 @@
 """The command line: parses, calls, and renders errors. The only place that ends the process."""
 
 import argparse
-import itertools
 import json
 import os
 import sys
@@ -18,6 +17,7 @@ from builder.artifacts.export import export
 from builder.artifacts.verify import rebuild, verify
 from builder.console import Terminal
 from builder.context import cache_folder, report_errors
+from builder.dist import check_dist
 from builder.emulator.call import Call, Where, changes, check, invoke, summary
 from builder.errors import FunctionFailed, NoFunction
 from builder.executors.choice import Choice
@@ -68,20 +68,24 @@ def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
     """Two builds that must agree."""
     choice = _choice(options, "auto")
     image = options.image or DEFAULT_IMAGE
-    wanted = tuple(f"--product={product}" for product in _products(options))
+    wanted = (*(f"--product={each}" for each in _products(options)), *(f"--arch={arch}" for arch in options.arch))
     reproduce(tuple(options.without), choice, image, cache_folder(), terminal, wanted, built=options.first)
 
 
 def release(options: argparse.Namespace, terminal: Terminal) -> None:
     """Every architecture, built twice from nothing, into dist/ if the two agree."""
-    lock = Store(cache_folder()).lock("export")
-    image = options.image or DEFAULT_IMAGE
+    keep = partial(export, folder=options.output, lock=Store(cache_folder()).lock("export"))
+    chosen = (tuple(options.without), _choice(options, "auto"), options.image or DEFAULT_IMAGE)
     products = load_repository().products.choose(_products(options) or ("*",))
-    for product, cpu in itertools.product(products, CPUS):
-        keep = partial(export, folder=options.output, lock=lock)
-        chosen = (tuple(options.without), _choice(options, "auto"), image, cache_folder(), terminal)
-        reproduce(*chosen, (f"--product={product.name}", f"--arch={cpu.lambda_name}"), keep)
+    wanted = (*(f"--product={each.name}" for each in products), *(f"--arch={cpu.lambda_name}" for cpu in CPUS))
+    reproduce(*chosen, cache_folder(), terminal, wanted, keep)
     print(f"To be committed: {options.output}")
+
+
+def compare_dist(options: argparse.Namespace, terminal: Terminal) -> None:
+    """Is what git tracks in dist/ what this checkout gives?"""
+    image = options.image or DEFAULT_IMAGE
+    check_dist(terminal, jobs=options.jobs, everything=options.all, choice=_choice(options, "host"), image=image)
 
 
 def _choice(options: argparse.Namespace, default: Choice) -> Choice:
@@ -183,20 +187,12 @@ def _parser() -> argparse.ArgumentParser:
         help="oldest runtime for the packages (default: %(default)s)",
     )
     build.add_argument("--plan", action="store_true", help="print the steps and why each has to run; build nothing")
-    build.add_argument("--jobs", type=count, default=os.cpu_count() or 1, help="processes at once (default: all cores)")
+    _add_jobs(build)
     build.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
-    _add_workshop(build, "host, or container if there is an --image")
+    _add_executor(build, "host, or container if there is an --image")
     build.set_defaults(command=build_layer)
 
-    again = commands.add_parser("reproduce", help="build twice, the second time under other circumstances, and compare")
-    again.add_argument("--first", type=Path, metavar="DIR", help="take what is in this folder for the first build")
-    again.set_defaults(command=build_again)
-    both = commands.add_parser("release", help="the same for every architecture, and the result into dist/")
-    both.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
-    both.set_defaults(command=release)
-    for twice in (again, both):
-        _add_products(twice)
-        _add_variations(twice)
+    _add_comparisons(commands)
 
     check = commands.add_parser("verify", help="check a zip, from wherever it is, against its manifest")
     check.add_argument("zip", type=Path)
@@ -226,9 +222,28 @@ def _parser() -> argparse.ArgumentParser:
     function.add_argument("--memory", type=count, default=128, metavar="MB", help="(default: %(default)s)")
     function.add_argument("--port", type=int, default=0, help="where the emulator listens (default: anywhere free)")
     function.add_argument("--watch", action="store_true", help="again for each change in the folder")
-    _add_workshop(function, "auto, or container if there is an --image")
+    _add_executor(function, "auto, or container if there is an --image")
     function.set_defaults(command=invoke_function)
     return parser
+
+
+def _add_comparisons(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The commands that build in order to compare."""
+    again = commands.add_parser("reproduce", help="build twice, the second time under other circumstances, and compare")
+    again.add_argument("--arch", action="append", default=[], help="as for build-layer")
+    again.add_argument("--first", type=Path, metavar="DIR", help="take what is in this folder for the first build")
+    again.set_defaults(command=build_again)
+    both = commands.add_parser("release", help="the same for every architecture, and the result into dist/")
+    both.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
+    both.set_defaults(command=release)
+    tracked = commands.add_parser("check-dist", help="compare what git tracks in dist/ with what this checkout gives")
+    tracked.add_argument("--all", action="store_true", help="build what has not changed by its key, too")
+    _add_jobs(tracked)
+    _add_executor(tracked, "host, or container if there is an --image")
+    tracked.set_defaults(command=compare_dist)
+    for twice in (again, both):
+        _add_products(twice)
+        _add_variations(twice)
 
 
 def _add_products(parser: argparse.ArgumentParser) -> None:
@@ -242,6 +257,12 @@ def _add_products(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--python", action="append", default=[], metavar="X.Y", help="short for --product cpython-X.Y")
 
 
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jobs", type=count, default=os.cpu_count() or 1, help="processes at once (default: all cores)"
+    )
+
+
 def _add_variations(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--without",
@@ -251,10 +272,10 @@ def _add_variations(parser: argparse.ArgumentParser) -> None:
         choices=[variation.name for variation in VARIATIONS],
         help="leave out a variation: %(choices)s",
     )
-    _add_workshop(parser, "auto, or container if there is an --image")
+    _add_executor(parser, "auto, or container if there is an --image")
 
 
-def _add_workshop(parser: argparse.ArgumentParser, default: str) -> None:
+def _add_executor(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--in",
         dest="executor",

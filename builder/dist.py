@@ -1,0 +1,92 @@
+"""Is what git tracks in ``dist/`` what this checkout gives? By key where nothing changed, else by building it.
+
+Every provenance has the keys of the steps that made its layer. Where the plan of this checkout has the same key for the
+layer, nothing that its bytes depend on has changed since, and they are what they were when it was built and compared.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from builder.artifacts.export import SUMS
+from builder.console import Terminal
+from builder.errors import ManifestMismatch
+from builder.executors.choice import Choice
+from builder.fetch import file_sha256
+from builder.layers import DIST, Request, build_layers
+from builder.platform import CPUS, make_platform
+from builder.product import Product
+from builder.repository import Repository, load_repository
+
+ARCHS = tuple(cpu.lambda_name for cpu in CPUS)
+
+
+def check_dist(
+    terminal: Terminal, *, jobs: int, everything: bool, choice: Choice, image: str, folder: Path = DIST
+) -> None:
+    """Builds the layers whose keys changed, or ``everything``, and compares all files; the new ones stay in the folder.
+
+    Raises:
+        ManifestMismatch: the folder has files that are not as its checksums say, or this checkout gives others.
+    """
+    repository = load_repository()
+    _check_sums(folder)
+    stale = [each for each in _tracked(repository) if everything or not _is_recorded(*each, repository, folder)]
+    for product, arch in _tracked(repository):
+        if (product, arch) not in stale:
+            terminal.note(f"{product.stem(arch)}: its key has not changed")
+    claimed = _lines(folder)
+    for product, arch in stale:
+        for path in folder.glob(f"{product.stem(arch)}.*"):
+            path.unlink()
+        request = Request((product.name,), (arch,))
+        build_layers(request, terminal, jobs=jobs, output=folder, choice=choice, image=image)
+    kept = {name for product, arch in _tracked(repository) for name in _names(product, arch)}
+    orphans = sorted(claimed.keys() - kept)
+    differing = sorted(name for name in kept if claimed.get(name) != _lines(folder).get(name))
+    if orphans or differing:
+        raise ManifestMismatch(
+            f"This checkout gives another {folder.name}/ than is tracked.",
+            "; ".join(
+                (*(f"{name} is another file" for name in differing), *(f"nothing gives {name}" for name in orphans))
+            ),
+            "What it gives is there now: look at it, and commit it. To make all of it: nox -s build_layer --\n"
+            "       --product '*' --arch x86_64 --arch arm64",
+        )
+
+
+def _tracked(repository: Repository) -> Iterator[tuple[Product, str]]:
+    """The layers that git has descriptions of."""
+    return ((product, arch) for product in repository.products.by_name.values() for arch in ARCHS)
+
+
+def _is_recorded(product: Product, arch: str, repository: Repository, folder: Path) -> bool:
+    """Whether the provenance in the folder has the key that the layer's plan has now."""
+    layer = repository.plan(product, make_platform(arch), machine=CPUS[0])[-1]
+    try:
+        text = (folder / f"{product.stem(arch)}.provenance.json").read_text(encoding="utf-8")
+        definition = json.loads(text)["predicate"]["buildDefinition"]
+        return bool(definition["internalParameters"]["steps"][layer.name] == layer.key)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _names(product: Product, arch: str) -> tuple[str, ...]:
+    stem = product.stem(arch)
+    return tuple(f"{stem}.{ending}" for ending in ("cdx.json", "manifest.json", "provenance.json", "zip"))
+
+
+def _lines(folder: Path) -> dict[str, str]:
+    """Name → sha256, as the folder's checksums have them."""
+    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines() if (folder / SUMS).exists() else []
+    return {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines)}
+
+
+def _check_sums(folder: Path) -> None:
+    there = ((folder / name, sha256) for name, sha256 in _lines(folder).items())
+    if wrong := [path.name for path, sha256 in there if path.exists() and file_sha256(path) != sha256]:
+        raise ManifestMismatch(
+            f"{folder} is not what its {SUMS} says.",
+            f"Other bytes: {', '.join(wrong)}.",
+            "Restore them from git, or delete zips that were built of other sources.",
+        )
