@@ -16,7 +16,7 @@ from tools.conformance.table import diff, document
 from tools.support.product import interpreter
 from tools.support.wheels import kept_wheels
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "tools.conformance.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "conformance.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
