@@ -10,7 +10,7 @@ nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"  # it has pip, by which wheels are fetched
 
-FOR_THE_LAYER = ("conformance", "inside", "libraries", "popular", "pyperformance", "requirements", "wheels")
+FOR_THE_LAYER = ("conformance", "in_container", "libraries", "popular", "pyperformance", "requirements", "wheels")
 """Requirements for the layer's own Python, not for the tools; ``requirements`` is the examples'."""
 
 

@@ -79,7 +79,9 @@ def _pack(tar: TarArchive, folder: Path, cache: Path) -> None:
         tar.add(ROOT / name, f"{CHECKOUT}/{name}")
     for path in (*(ROOT / "dist").glob(f"{NAME}.*"), ROOT / "dist" / "SHA256SUMS"):
         tar.add(path, f"{CHECKOUT}/dist/{path.name}")
-    tar.add(kept_wheels("inside", str(Layer(folder / "opt").python), cache), f"{IN_CONTAINER}/wheels/inside")
+    tar.add(
+        kept_wheels("in_container", str(Layer(folder / "opt").python), cache), f"{IN_CONTAINER}/wheels/in_container"
+    )
     tar.add(install_wheels("wheels", folder / "wheels"), f"{IN_CONTAINER}/wheels/wheels")
     tar.add(emulator_for(PLATFORM.cpu.lambda_name, folder), f"{IN_CONTAINER}/aws-lambda-rie")
     tar.link("var/task", str(TASK_IN_CONTAINER))
@@ -106,7 +108,7 @@ def _test(engine: Engine, image: str, arguments: Sequence[str]) -> int:
         "LAYER_IN_CONTAINER": f"/{IN_CONTAINER}",
         ARCH_VARIABLE: PLATFORM.cpu.lambda_name,
         PRODUCT_VARIABLE: PRODUCT.name,
-        "PYTHONPATH": f"/{IN_CONTAINER}/wheels/inside",
+        "PYTHONPATH": f"/{IN_CONTAINER}/wheels/in_container",
         "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/hypothesis",  # pytest's -v asks for it
     }

@@ -18,7 +18,7 @@ from builder.aws.errors import UnknownRegion
 from builder.aws.package import check_handler, make_package
 from builder.aws.product import read_product
 from builder.aws.publish import Order, Outcome, publish
-from builder.aws.record import Record
+from builder.aws.registry import Record
 from builder.aws.upload import Package
 from builder.context import report_errors
 from builder.errors import BuildError

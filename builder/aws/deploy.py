@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, WaiterError
 from builder.aws.calls import Bytes, Call
 from builder.aws.clients import Clients, explained, split_arn
 from builder.aws.errors import NoLayer, NotReady
-from builder.aws.record import Record
+from builder.aws.registry import Record
 from builder.aws.upload import Package, upload
 
 ROLE_TRIES = 10

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from builder.aws.clients import Clients, explained, split_arn
 from builder.aws.errors import NotEverywhere
 from builder.aws.product import Product
-from builder.aws.record import Record
+from builder.aws.registry import Record
 from builder.aws.upload import Package, upload
 from builder.errors import BuildError, ManifestMismatch
 

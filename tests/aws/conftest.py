@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from builder.aws.__main__ import main
-from tests.aws.cloud import Cloud
+from tests.aws.fake_aws import Cloud
 from tests.moto import moto_server
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from builder.aws import deploy
-from tests.aws.cloud import ACCOUNT, Refusal, Request
 from tests.aws.conftest import Said, Workplace, a_layer
+from tests.aws.fake_aws import ACCOUNT, Refusal, Request
 
 REGION = "eu-west-3"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/lambda"

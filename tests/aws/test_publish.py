@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from builder.aws.product import read_product
-from tests.aws.cloud import ACCOUNT, Cloud, Refusal, Request
 from tests.aws.conftest import Workplace, a_layer
+from tests.aws.fake_aws import ACCOUNT, Cloud, Refusal, Request
 from tests.unit.elf_factory import AARCH64, ElfFile
 from tools.support.product import ROOT
 

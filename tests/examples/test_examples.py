@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.aws.cloud import ACCOUNT, Cloud
+from tests.aws.fake_aws import ACCOUNT, Cloud
 from tests.examples.conftest import EXAMPLES
 from tests.examples.terraform import problems
 from tools.support.product import ROOT, TARGET

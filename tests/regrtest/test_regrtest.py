@@ -6,7 +6,7 @@ import pytest
 
 from builder.errors import BadPins
 from builder.interpreters.cpython import recipe as cpython
-from tools.regrtest.knowledge import Excluded, Expectations, Skipped, load_expectations
+from tools.regrtest.expectations import Excluded, Expectations, Skipped, load_expectations
 from tools.regrtest.modules import recipe
 from tools.regrtest.outcome import Outcome, problems, unproved
 from tools.support.product import TARGET

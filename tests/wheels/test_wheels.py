@@ -14,9 +14,9 @@ import pytest
 from builder.errors import BuildError, NoWheel
 from tools.support import wheels
 from tools.wheels.__main__ import by_lines, results, tasks
-from tools.wheels.inside import compiled, named
+from tools.wheels.environments import HERE
+from tools.wheels.guest import compiled, named
 from tools.wheels.packages import LIST, Excluded, Packages, load_packages
-from tools.wheels.places import HERE
 from tools.wheels.table import ImportResult, ScenarioResult, document, problems
 
 PACKAGES = Packages({"some": 3, "other": 7}, {"some": ("before",)}, {("some", "some.gui"): "No display."}, ())
@@ -150,7 +150,7 @@ def test_a_package_is_imported_in_a_process_that_may_die(tmp_path: Path) -> None
     install(tmp_path, "deadly", "import os; os.abort()")
     install(tmp_path, "late", "import first\nassert first.done")
     (tmp_path / "first.py").write_text("done = True")
-    command = (sys.executable, str(HERE / "inside.py"), "good", "bad", "deadly", "late:first")
+    command = (sys.executable, str(HERE / "guest.py"), "good", "bad", "deadly", "late:first")
     said = subprocess.check_output(command, env={**os.environ, "PYTHONPATH": str(tmp_path)}, text=True)
     good, bad, deadly, late = (json.loads(line) for line in said.splitlines())
     assert (good["version"], good["modules"], good["failures"]) == ("1.0", ["good"], {})

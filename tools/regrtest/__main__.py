@@ -14,9 +14,9 @@ from typing import BinaryIO
 from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.errors import BuildError
-from tools.regrtest.knowledge import Expectations, load_expectations
+from tools.regrtest.environment import Run, container
+from tools.regrtest.expectations import Expectations, load_expectations
 from tools.regrtest.outcome import Outcome, problems, unproved
-from tools.regrtest.place import Run, container
 from tools.support.product import PLATFORM
 
 IMAGE = "debian11"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from tools.regrtest.knowledge import Excluded, Expectations
+from tools.regrtest.expectations import Excluded, Expectations
 
 _FILE = re.compile(r"^\d+:\d\d:\d\d load avg: \S+ \[ *\d+/\d+(?:/\d+)?\] (\S+) ", re.MULTILINE)
 _SKIPPED = re.compile(r"^(\S+) skipped -- (.+)$", re.MULTILINE)

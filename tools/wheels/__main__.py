@@ -13,8 +13,8 @@ from builder.context import cache_folder, report_errors
 from builder.errors import BuildError
 from tools.support.product import ROOT, interpreter
 from tools.support.wheels import DEBIAN_11, kept_wheels
+from tools.wheels.environments import Place, in_container, on_host
 from tools.wheels.packages import REQUIREMENTS, Packages, load_packages
-from tools.wheels.places import Place, in_container, on_host
 from tools.wheels.table import WORK, ImportResult, ScenarioResult, document, problems
 
 DOCUMENT = ROOT / "docs" / "wheels.md"
@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace, terminal: Terminal) -> None:
 
 
 def tasks(packages: Packages, words: Sequence[str]) -> list[str]:
-    """What `tools.wheels.inside` is to do. Programs come first: the longest task would otherwise end alone."""
+    """What `tools.wheels.guest` is to do. Programs come first: the longest task would otherwise end alone."""
     programs = sorted(path.name for path in WORK.glob("with_*.py"))
     everything = [*programs, *(":".join((name, *packages.first.get(name, ()))) for name in packages.ranks)]
     return [task for task in everything if not words or any(word in task.partition(":")[0] for word in words)]
@@ -88,7 +88,7 @@ def results(place: Place, todo: Sequence[str]) -> tuple[list[ImportResult], list
     code = place(todo, by_lines(take))
     if code or len(loaded) + len(worked) < len(todo):
         do = "The last lines above say more."
-        raise BuildError("The imports did not come to their end.", f"inside.py ended with exit code {code}.", do)
+        raise BuildError("The imports did not come to their end.", f"guest.py ended with exit code {code}.", do)
     return loaded, worked
 
 

@@ -61,7 +61,7 @@ class ImportResult:
 
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> Self:
-        """Of what `tools.wheels.inside` writes."""
+        """Of what `tools.wheels.guest` writes."""
         minors = [int(minor) for tag in line["tags"] for minor in re.findall(r"manylinux_2_(\d+)_", tag)]
         minors += [17 for tag in line["tags"] if "manylinux2014_" in tag]
         floor = f"2.{min(minors)}" if minors else "?"

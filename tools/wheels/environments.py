@@ -15,7 +15,7 @@ from builder.executors.tar_archive import TarArchive
 from tools.support.product import CLEAN
 
 Place = Callable[[Sequence[str], Callable[[bytes], object]], int]
-"""Runs ``inside.py`` on some packages' names, hands on what it writes as it comes, and returns its exit code."""
+"""Runs ``guest.py`` on some packages' names, hands on what it writes as it comes, and returns its exit code."""
 
 HERE = Path(__file__).parent
 MEMORY = 4 << 30
@@ -28,7 +28,7 @@ def on_host(python: Path, site: Path) -> Iterator[Place]:
     environment = {**os.environ, **CLEAN, "PYTHONPATH": str(site)}
 
     def run(arguments: Sequence[str], output: Callable[[bytes], object]) -> int:
-        return run_here((str(python), str(HERE / "inside.py"), *arguments), environment, output)
+        return run_here((str(python), str(HERE / "guest.py"), *arguments), environment, output)
 
     yield run
 
@@ -51,7 +51,7 @@ def in_container(image: str, python: Path, site: Path, cache: Path, terminal: Te
 
                 def run(arguments: Sequence[str], output: Callable[[bytes], object]) -> int:
                     environment = {**ENVIRONMENT, "PYTHONPATH": "/var/task", "PYTHONDONTWRITEBYTECODE": "1"}
-                    command = ("/opt/bin/python3", "/wheels/inside.py", *arguments)
+                    command = ("/opt/bin/python3", "/wheels/guest.py", *arguments)
                     return container.run(command, environment, output)
 
                 yield run

@@ -1,6 +1,6 @@
 """Where the layer is: imports packages and runs programs, each in a fresh process, and tells of each in a line of JSON.
 
-``inside.py <task>...``, a task being a program of ``scenarios/`` or ``package[:module to import first]...``. It runs on
+``guest.py <task>...``, a task being a program of ``scenarios/`` or ``package[:module to import first]...``. It runs on
 the layer's interpreter and the standard library alone.
 """
 
