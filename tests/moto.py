@@ -1,4 +1,4 @@
-"""moto's server, which plays AWS over HTTP, as a process of its own."""
+"""Runs moto's server, which simulates AWS over HTTP, in a process of its own."""
 
 import contextlib
 import socket
@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-LONGEST_START = 60
+START_TIMEOUT = 60
+"""Seconds."""
 
 
 @contextlib.contextmanager
 def moto_server(folder: Path) -> Iterator[str]:
-    """Its URL; its log goes into ``folder``."""
+    """Yields its URL; its log goes into ``folder``."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     log = folder / "moto.log"
@@ -29,7 +30,7 @@ def moto_server(folder: Path) -> Iterator[str]:
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + LONGEST_START
+    deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text("utf-8")
         with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):

@@ -1,1 +1,1 @@
-"""The layer in AWS: published to regions, and functions on it. The builder needs none of this, nor boto3."""
+"""Publishes the layer to AWS regions and deploys functions on it. The builder needs none of this, nor boto3."""

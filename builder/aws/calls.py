@@ -1,4 +1,4 @@
-"""What Lambda is asked for, as data: boto3 carries it out, and a person can read it as commands."""
+"""API calls to Lambda as data, which boto3 executes, and which are also printed as commands of the AWS CLI."""
 
 import json
 import shlex
@@ -13,61 +13,62 @@ from builder.aws.upload import Package
 
 
 @dataclass(frozen=True)
-class Bytes:
-    """A file's content, as an argument."""
+class FileContent:
+    """A file's content as a parameter."""
 
     path: Path
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request about a function, and the waiter that tells when it has had its effect."""
+    """One API call on a function, and the waiter that returns when it has taken effect."""
 
     operation: str
     """``CreateFunction``"""
-    arguments: Mapping[str, Any]
-    """Parameters of the operation as AWS names them; `Bytes` stands for a file's content."""
+    parameters: Mapping[str, Any]
+    """The operation's parameters as AWS names them; `FileContent` stands for a file's content."""
     waiter: str
     """``FunctionActiveV2``"""
 
-    def parameters(self) -> dict[str, Any]:
-        """For boto3."""
-        return {name: _loaded(value) for name, value in self.arguments.items()}
+    def boto3_parameters(self) -> dict[str, Any]:
+        """The parameters for boto3, file contents loaded."""
+        return {name: _load(value) for name, value in self.parameters.items()}
 
-    def commands(self, ending: tuple[str, ...]) -> list[str]:
-        """For a shell with the aws command line; ``ending`` says which region and endpoint."""
-        words = [word for name, value in self.arguments.items() for word in _words(name, value)]
-        waiting = ("wait", _dashed(self.waiter), "--function-name", self.arguments["FunctionName"])
+    def cli_commands(self, options: tuple[str, ...]) -> list[str]:
+        """The call and its waiter as shell commands of the AWS CLI; ``options`` name the region and the endpoint."""
+        arguments = [word for name, value in self.parameters.items() for word in _cli_arguments(name, value)]
+        wait = ("wait", _kebab_case(self.waiter), "--function-name", self.parameters["FunctionName"])
         return [
-            shlex.join(("aws", "lambda", _dashed(self.operation), *words, *ending)),
-            shlex.join(("aws", "lambda", *waiting, *ending)),
+            shlex.join(("aws", "lambda", _kebab_case(self.operation), *arguments, *options)),
+            shlex.join(("aws", "lambda", *wait, *options)),
         ]
 
 
-def copying(package: Package, region: str, ending: tuple[str, ...]) -> str:
-    """The command that puts a package where Lambda is told to find it."""
-    place = package.place(region)
-    return shlex.join(("aws", "s3", "cp", str(package.path), f"s3://{place['S3Bucket']}/{place['S3Key']}", *ending))
+def s3_upload_command(package: Package, region: str, options: tuple[str, ...]) -> str:
+    """The AWS CLI command that uploads a package to the S3 location given to Lambda."""
+    location = package.s3_location(region)
+    url = f"s3://{location['S3Bucket']}/{location['S3Key']}"
+    return shlex.join(("aws", "s3", "cp", str(package.path), url, *options))
 
 
-def _loaded(value: Any) -> Any:
-    if isinstance(value, Bytes):
+def _load(value: Any) -> Any:
+    if isinstance(value, FileContent):
         return value.path.read_bytes()
-    return {name: _loaded(part) for name, part in value.items()} if isinstance(value, Mapping) else value
+    return {name: _load(part) for name, part in value.items()} if isinstance(value, Mapping) else value
 
 
-def _words(name: str, value: Any) -> tuple[str, ...]:
-    """An argument as the aws command line takes it."""
+def _cli_arguments(name: str, value: Any) -> tuple[str, ...]:
+    """A parameter as arguments of the AWS CLI."""
     match value:
-        case {"ZipFile": Bytes(path)} | Bytes(path):
+        case {"ZipFile": FileContent(path)} | FileContent(path):
             return ("--zip-file", f"fileb://{path}")
         case Mapping():
-            return (f"--{_dashed(name)}", json.dumps(value))
+            return (f"--{_kebab_case(name)}", json.dumps(value))
         case list():
-            return (f"--{_dashed(name)}", *value)
+            return (f"--{_kebab_case(name)}", *value)
         case _:
-            return (f"--{_dashed(name)}", str(value))
+            return (f"--{_kebab_case(name)}", str(value))
 
 
-def _dashed(name: str) -> str:
+def _kebab_case(name: str) -> str:
     return xform_name(name, "-")

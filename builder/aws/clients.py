@@ -1,4 +1,4 @@
-"""Clients of AWS's services, and its refusals in words that say what to do."""
+"""Clients for AWS services; translates their errors into actionable messages."""
 
 import difflib
 import os
@@ -12,7 +12,15 @@ from botocore import exceptions
 from botocore.config import Config
 
 from builder import DISTRIBUTION
-from builder.aws.errors import Denied, NoCredentials, NoLayer, Refused, Throttled, UnknownRegion, Unreachable
+from builder.aws.errors import (
+    AccessDenied,
+    LayerNotFound,
+    NoCredentials,
+    Refused,
+    Throttled,
+    UnknownRegion,
+    Unreachable,
+)
 from builder.errors import BuildError
 
 if TYPE_CHECKING:
@@ -23,8 +31,8 @@ _BAD_CREDENTIALS = {
     *("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"),
     *("InvalidSignatureException", "SignatureDoesNotMatch", "InvalidAccessKeyId", "MissingAuthenticationToken"),
 }
-_DENIALS = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AllAccessDisabled", "403"}
-_THROTTLES = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+_ACCESS_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AllAccessDisabled", "403"}
+_THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 _NO_CREDENTIALS = (
     exceptions.NoCredentialsError,
     exceptions.PartialCredentialsError,
@@ -37,7 +45,7 @@ _NO_CREDENTIALS = (
 
 @dataclass(frozen=True)
 class Clients:
-    """One region's services; safe to hand to a thread, unlike the session that they come from."""
+    """One region's clients; thread-safe, unlike the session that they come from."""
 
     region: str
     functions: "LambdaClient"
@@ -45,14 +53,14 @@ class Clients:
 
 
 def open_clients(regions: list[str], endpoint_url: str | None) -> list[Clients]:
-    """Clients for each region, in order; nothing is sent yet.
+    """Clients for each region, in order; sends no request yet.
 
     Raises:
         UnknownRegion: one of the regions does not exist.
-        NoCredentials: there are none at all.
-        Unreachable: the endpoint is none, or AWS's settings cannot be read.
+        NoCredentials: no credentials are configured.
+        Unreachable: the endpoint is not a URL, or AWS's configuration cannot be read.
     """
-    with explained("finding credentials", "this machine"):
+    with translate_aws_errors("finding credentials", "this machine"):
         session = boto3.Session()
         if session.get_credentials() is None:
             raise exceptions.NoCredentialsError
@@ -60,9 +68,9 @@ def open_clients(regions: list[str], endpoint_url: str | None) -> list[Clients]:
             _check_region(session, region)
         try:
             return [_clients(session, region, endpoint_url) for region in regions]
-        except ValueError as error:  # what boto3 makes of settings that it cannot read
+        except ValueError as error:  # what boto3 raises for configuration that it cannot read
             do = "Correct --endpoint-url (http://host:port), or AWS's own variables and files."
-            raise Unreachable("There is no way to AWS.", f"{error}.", do) from error
+            raise Unreachable("AWS's endpoint cannot be determined.", f"{error}.", do) from error
 
 
 def _clients(session: boto3.Session, region: str, endpoint_url: str | None) -> Clients:
@@ -75,21 +83,21 @@ def _clients(session: boto3.Session, region: str, endpoint_url: str | None) -> C
 
 
 def _config() -> Config:
-    # boto3 by itself gives up after three; a dozen regions at once want more.
+    # boto3's default of three attempts is too few for a dozen regions at once.
     retries: Any = {"mode": "standard"}
     if "AWS_MAX_ATTEMPTS" not in os.environ:
         retries["total_max_attempts"] = 8
     return Config(
         retries=retries,
-        # An answer comes when Lambda has unpacked the zip. Giving up earlier would send it again, for a second version.
+        # Lambda responds once it has unpacked the zip. A shorter timeout would retry, and publish a second version.
         read_timeout=300,
         user_agent_extra=DISTRIBUTION,
     )
 
 
 def default_region() -> str | None:
-    """The region that AWS's own variables and files name."""
-    with explained("finding a region", "this machine"):
+    """The region set by AWS's own variables and files."""
+    with translate_aws_errors("finding a region", "this machine"):
         return boto3.Session().region_name
 
 
@@ -103,57 +111,58 @@ def _check_region(session: boto3.Session, region: str) -> None:
         near = difflib.get_close_matches(region, known)
         raise UnknownRegion(
             f"There is no region {region!r}.",
-            f"Nearest are: {', '.join(near)}." if near else f"Known are: {', '.join(known)}.",
+            f"Closest matches: {', '.join(near)}." if near else f"Known regions: {', '.join(known)}.",
             "Pass one of these as --region; if the region is new: nox -s lock -- --upgrade-package botocore",
         )
 
 
 def split_arn(arn: str) -> tuple[str, int]:
-    """The layer, as operations take it for a name, and the version's number, of a layer version's ARN."""
+    """Splits a layer version's ARN into the layer's ARN, which operations accept as its name, and the version."""
     layer, _, version = arn.rpartition(":")
     if not (layer.startswith("arn:") and version.isdecimal()):
-        raise NoLayer(f"{arn!r} names no layer.", "It is not the ARN of a version.", "Pass arn:…:layer:NAME:VERSION")
+        why = "It is not the ARN of a version."
+        raise LayerNotFound(f"{arn!r} names no layer.", why, "Pass arn:…:layer:NAME:VERSION")
     return layer, int(version)
 
 
 @contextmanager
-def explained(doing: str, where: str) -> Iterator[None]:
-    """Turns what boto3 raises into errors that say what to do."""
+def translate_aws_errors(action: str, where: str) -> Iterator[None]:
+    """Translates boto3's exceptions into errors that say what to do."""
     try:
         yield
     except _NO_CREDENTIALS as error:
-        raise _no_credentials(doing, where, str(error)) from error
+        raise _no_credentials(action, where, str(error)) from error
     except exceptions.ClientError as error:
-        raise _explain(error, doing, where) from error
+        raise _translate(error, action, where) from error
     except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
         raise Unreachable(
-            f"{where}: {doing} got no answer.",
+            f"{where}: {action} got no response.",
             f"{error}".rstrip("."),
             "Check the network and --endpoint-url; try again.",
         ) from error
     except (exceptions.BotoCoreError, boto3.exceptions.Boto3Error) as error:
-        raise Refused(f"{where}: {doing} did not work.", f"{error}", "Correct what it names.") from error
+        raise Refused(f"{where}: {action} failed.", f"{error}", "Correct what it names.") from error
 
 
-def _explain(error: exceptions.ClientError, doing: str, where: str) -> BuildError:
+def _translate(error: exceptions.ClientError, action: str, where: str) -> BuildError:
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    why = f"{code}: {message or 'without a reason'}"
+    why = f"{code}: {message or 'no reason given'}"
     if code in _BAD_CREDENTIALS:
-        return _no_credentials(doing, where, why)
-    if code in _DENIALS:
-        return Denied(
-            f"{where}: {doing} is not allowed.", why, f"Let a policy of this identity allow {error.operation_name}."
+        return _no_credentials(action, where, why)
+    if code in _ACCESS_DENIED:
+        return AccessDenied(
+            f"{where}: {action} is not allowed.", why, f"Let a policy of this identity allow {error.operation_name}."
         )
-    if code in _THROTTLES:
+    if code in _THROTTLED:
         return Throttled(
-            f"{where}: {doing} was put off again and again.", why, "Run it again later, or with fewer regions."
+            f"{where}: {action} was throttled repeatedly.", why, "Run it again later, or with fewer regions."
         )
-    return Refused(f"{where}: {doing} was refused.", why, "Correct what it names, and run it again.")
+    return Refused(f"{where}: {action} was rejected.", why, "Correct what it names, and run it again.")
 
 
-def _no_credentials(doing: str, where: str, why: str) -> NoCredentials:
+def _no_credentials(action: str, where: str, why: str) -> NoCredentials:
     return NoCredentials(
-        f"{where}: {doing} needs valid AWS credentials.",
+        f"{where}: {action} needs valid AWS credentials.",
         why,
         "Log in (aws sso login, aws configure), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its companions.",
     )

@@ -1,4 +1,4 @@
-"""A function on the layer: created, or brought to what is asked for; what is so already is left alone."""
+"""Creates a function on the layer, or updates whatever differs from what is requested."""
 
 import base64
 import time
@@ -9,20 +9,20 @@ from typing import Any, cast
 from botocore import xform_name
 from botocore.exceptions import ClientError, WaiterError
 
-from builder.aws.calls import Bytes, Call
-from builder.aws.clients import Clients, explained, split_arn
-from builder.aws.errors import NoLayer, NotReady
-from builder.aws.registry import Record
+from builder.aws.calls import Call, FileContent
+from builder.aws.clients import Clients, split_arn, translate_aws_errors
+from builder.aws.errors import LayerNotFound, NotReady
+from builder.aws.registry import LayerRegistry
 from builder.aws.upload import Package, upload
 
-ROLE_TRIES = 10
-ROLE_PAUSE = 3
-"""Seconds between the tries. IAM needs some until Lambda may use a role that was just made."""
+ROLE_ATTEMPTS = 10
+ROLE_DELAY = 3
+"""Seconds between attempts. It takes IAM a while to let Lambda use a new role."""
 
 
 @dataclass(frozen=True)
 class Function:
-    """What is asked for. What is None stays as it is, or is Lambda's default in a new function."""
+    """The requested function. None leaves a setting unchanged, or at Lambda's default in a new function."""
 
     name: str
     handler: str
@@ -30,7 +30,7 @@ class Function:
     runtime: str
     architecture: str
     layers: tuple[str, ...]
-    """ARNs of versions."""
+    """ARNs of layer versions."""
     memory: int | None
     """MB"""
     timeout: int | None
@@ -39,7 +39,7 @@ class Function:
     package: Package
 
     def configuration(self) -> dict[str, Any]:
-        """Lambda's parameters, all but the code and the architecture, which belongs to the code."""
+        """Lambda's parameters, except the code and the architecture, which belongs to the code."""
         wanted = {
             "Runtime": self.runtime,
             "Role": self.role,
@@ -52,11 +52,13 @@ class Function:
         return {name: value for name, value in wanted.items() if value is not None}
 
     def code(self, region: str) -> dict[str, Any]:
-        return self.package.place(region) if self.package.through_s3 else {"ZipFile": Bytes(self.package.path)}
+        return (
+            self.package.s3_location(region) if self.package.through_s3 else {"ZipFile": FileContent(self.package.path)}
+        )
 
 
-def make_calls(function: Function, found: Mapping[str, Any] | None, region: str) -> tuple[Call, ...]:
-    """What leads from what Lambda has (None: no such function) to what is asked for. Pure."""
+def plan_calls(function: Function, found: Mapping[str, Any] | None, region: str) -> tuple[Call, ...]:
+    """The calls that turn what Lambda has (None: no such function) into what is requested. Pure."""
     name = {"FunctionName": function.name}
     wanted = function.configuration()
     architectures = [function.architecture]
@@ -78,86 +80,86 @@ def make_calls(function: Function, found: Mapping[str, Any] | None, region: str)
     return tuple(calls)
 
 
-def find(name: str, clients: Clients) -> dict[str, Any] | None:
-    """What Lambda has, when it has come to rest."""
-    with explained("looking for the function", clients.region):
+def find_function(name: str, clients: Clients) -> dict[str, Any] | None:
+    """The function's configuration, after waiting for any update in progress; None if there is no such function."""
+    with translate_aws_errors("looking for the function", clients.region):
         try:
             found = dict(clients.functions.get_function_configuration(FunctionName=name))
         except clients.functions.exceptions.ResourceNotFoundException:
             return None
-    for field, underway, waiter in (
+    for field, in_progress, waiter in (
         ("State", "Pending", "FunctionActiveV2"),
         ("LastUpdateStatus", "InProgress", "FunctionUpdatedV2"),
     ):
-        if found.get(field) == underway:
+        if found.get(field) == in_progress:
             _wait(name, waiter, clients)
-            return find(name, clients)
+            return find_function(name, clients)
     return found
 
 
-def carry_out(calls: tuple[Call, ...], function: Function, clients: Clients) -> None:
-    """Makes the requests, one after the other, and waits for the effect of each."""
+def apply(calls: tuple[Call, ...], function: Function, clients: Clients) -> None:
+    """Makes the calls in order, waiting for each to take effect."""
     if function.package.through_s3 and any(call.operation != "UpdateFunctionConfiguration" for call in calls):
         upload(function.package, clients)
     for call in calls:
-        with explained(call.operation, clients.region):
-            _request(call, clients)
+        with translate_aws_errors(call.operation, clients.region):
+            _send(call, clients)
         _wait(function.name, call.waiter, clients)
 
 
-def _request(call: Call, clients: Clients) -> None:
-    for left in reversed(range(ROLE_TRIES)):
+def _send(call: Call, clients: Clients) -> None:
+    for attempts_left in reversed(range(ROLE_ATTEMPTS)):
         try:
-            getattr(clients.functions, xform_name(call.operation))(**call.parameters())
+            getattr(clients.functions, xform_name(call.operation))(**call.boto3_parameters())
         except ClientError as error:
-            if "cannot be assumed" not in error.response["Error"].get("Message", "") or not left:
+            if "cannot be assumed" not in error.response["Error"].get("Message", "") or not attempts_left:
                 raise
-            time.sleep(ROLE_PAUSE)
+            time.sleep(ROLE_DELAY)
         else:
             return
 
 
 def _wait(name: str, waiter: str, clients: Clients) -> None:
-    with explained("waiting for the function", clients.region):
+    with translate_aws_errors("waiting for the function", clients.region):
         try:
             clients.functions.get_waiter(xform_name(waiter)).wait(FunctionName=name)  # type: ignore[call-overload]
         except WaiterError as error:
             state: dict[str, str] = cast("Any", error.last_response).get("Configuration", {})
             reason = state.get("StateReason") or state.get("LastUpdateStatusReason") or "Lambda gives no reason."
             raise NotReady(
-                f"{clients.region}: {name} did not become ready.", str(reason), "Mend that, and run it again."
+                f"{clients.region}: {name} did not become ready.", str(reason), "Fix that, and run it again."
             ) from error
 
 
 def check_layers(layers: tuple[str, ...], architecture: str, clients: Clients) -> None:
-    """`NoLayer` unless all are there, and for this architecture."""
+    """`LayerNotFound` unless every layer exists and is for this architecture."""
     for arn in layers:
-        with explained(f"looking at {arn}", clients.region):
+        with translate_aws_errors(f"looking at {arn}", clients.region):
             name, version = split_arn(arn)
             found = clients.functions.get_layer_version(LayerName=name, VersionNumber=version)
-        possible: list[str] = list(found.get("CompatibleArchitectures", ())) or [architecture]
-        if architecture not in possible:
-            raise NoLayer(
+        compatible: list[str] = list(found.get("CompatibleArchitectures", ())) or [architecture]
+        if architecture not in compatible:
+            raise LayerNotFound(
                 f"{arn} is not for {architecture}.",
-                f"It is for {', '.join(possible)}.",
-                f"Pass --arch {possible[0]}, or another --layer.",
+                f"It is for {', '.join(compatible)}.",
+                f"Pass --arch {compatible[0]}, or another --layer.",
             )
 
 
-def recorded_layer(record: Record, region: str, architecture: str, python: str) -> str:
-    """The ARN of the layer that was published to a region; `NoLayer` if there is not exactly one."""
-    match list(record.arns(region, architecture, python).items()):
+def recorded_layer(registry: LayerRegistry, region: str, architecture: str, python: str) -> str:
+    """The ARN of the layer published to a region; `LayerNotFound` unless the registry has exactly one."""
+    match list(registry.arns(region, architecture, python).items()):
         case [(_, arn)]:
             return arn
         case []:
-            raise NoLayer(
+            raise LayerNotFound(
                 f"No layer with CPython {python} for {architecture} is known in {region}.",
-                f"{record.path} records none.",
+                f"{registry.path} has none.",
                 f"nox -s publish_layer -- --name NAME --region {region}, or pass --layer ARN",
             )
         case several:
-            raise NoLayer(
+            raise LayerNotFound(
                 f"Several layers with CPython {python} for {architecture} are in {region}.",
-                f"{record.path} has {', '.join(arn for _, arn in several)}.",
+                f"{registry.path} has {', '.join(arn for _, arn in several)}.",
                 "Pass one of them as --layer.",
             )

@@ -1,64 +1,64 @@
-"""What can go wrong with AWS, told as in ``builder.errors``; exit codes from 40 on."""
+"""Errors from AWS, in the form of ``builder.errors``; exit codes from 40 on."""
 
 from builder.errors import BuildError
 
 
 class NoCredentials(BuildError):
-    """There are no AWS credentials, or they are expired or wrong."""
+    """There are no AWS credentials, or they are expired or invalid."""
 
     exit_code = 40
 
 
-class Denied(BuildError):
-    """The credentials are good, but do not allow an action."""
+class AccessDenied(BuildError):
+    """The credentials are valid, but do not permit an action."""
 
     exit_code = 41
 
 
 class UnknownRegion(BuildError):
-    """A region that AWS does not have, or none at all."""
+    """A region that does not exist, or no region at all."""
 
     exit_code = 42
 
 
 class Throttled(BuildError):
-    """AWS still wanted fewer requests after all retries."""
+    """AWS still throttled requests after all retries."""
 
     exit_code = 43
 
 
 class Unreachable(BuildError):
-    """No answer from an endpoint of AWS."""
+    """An AWS endpoint did not respond."""
 
     exit_code = 44
 
 
 class Refused(BuildError):
-    """AWS refused a request for a reason of its own."""
+    """AWS rejected a request for any other reason."""
 
     exit_code = 45
 
 
-class OverTheLimit(BuildError):
-    """A package is larger than Lambda takes, or takes on this way."""
+class LimitExceeded(BuildError):
+    """A package exceeds one of Lambda's limits: its own size, or the size of a request."""
 
     exit_code = 46
 
 
-class NotEverywhere(BuildError):
-    """Some regions have the layer and some have not."""
+class PartialFailure(BuildError):
+    """Some regions have the layer and others do not."""
 
     exit_code = 47
 
 
-class NoLayer(BuildError):
-    """No layer is known that fits what was asked for."""
+class LayerNotFound(BuildError):
+    """No known layer matches what was requested."""
 
     exit_code = 48
 
 
 class BadSource(BuildError):
-    """A function's source does not hold what the function needs."""
+    """A function's source lacks what the function needs."""
 
     exit_code = 49
 

@@ -1,4 +1,4 @@
-"""A zip of ``dist/`` and what its manifest says of it: what is about to be published."""
+"""The zip to publish: a zip of ``dist/`` with what its manifest says about it."""
 
 import base64
 import hashlib
@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from builder.artifacts.wrong_arch import wrong_arch_programs
-from builder.aws.errors import NoLayer, OverTheLimit
+from builder.aws.errors import LayerNotFound, LimitExceeded
 from builder.errors import ManifestMismatch
 
-AGAIN = "Build it again: nox -s build_layer"
-LONGEST_LICENCE = 512
+REBUILD = "Rebuild it: nox -s build_layer"
+MAX_LICENCE_LENGTH = 512
 UNZIPPED_LIMIT = 262_144_000
-"""Bytes of a function with its layers, unzipped: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+"""Unzipped size in bytes of a function with its layers: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
 @dataclass(frozen=True)
 class Product:
-    """A layer's zip that is what its manifest says."""
+    """A layer's zip that matches its manifest."""
 
     zip: Path
     python: str
@@ -32,7 +32,7 @@ class Product:
 
     @property
     def code_sha256(self) -> str:
-        """The same as `sha256`, as Lambda writes it."""
+        """`sha256` in Lambda's encoding."""
         return base64.b64encode(bytes.fromhex(self.sha256)).decode()
 
     @property
@@ -41,38 +41,38 @@ class Product:
 
 
 def read_product(path: Path) -> Product:
-    """Reads a zip's manifest and checks the zip against it, and against Lambda's limits.
+    """Reads a zip's manifest and checks the zip against it and against Lambda's limits.
 
     Raises:
-        NoLayer: there is no such zip.
+        LayerNotFound: there is no such zip.
         ManifestMismatch: the zip has no manifest, has changed since it was written, or is for another architecture.
-        OverTheLimit: Lambda would not unzip it.
+        LimitExceeded: it is too large for Lambda to unzip.
     """
     if not path.is_file():
-        raise NoLayer(f"There is no layer {path}.", "No such file.", "Build it: nox -s build_layer")
+        raise LayerNotFound(f"There is no layer {path}.", "No such file.", "Build it: nox -s build_layer")
     try:
         manifest = json.loads(path.with_suffix(".manifest.json").read_text(encoding="utf-8"))
         product = _product(path, manifest)
-        described, unzipped = manifest["zip"]["sha256"], int(manifest["zip"]["unzipped_size"])
+        expected, unzipped = manifest["zip"]["sha256"], int(manifest["zip"]["unzipped_size"])
     except (OSError, ValueError, LookupError, TypeError) as error:
-        why = f"There is no manifest beside it that can be read: {type(error).__name__}: {error}."
-        raise ManifestMismatch(f"Nothing says what {path} is.", why, AGAIN) from error
-    if product.sha256 != described:
+        why = f"There is no readable manifest beside it: {type(error).__name__}: {error}."
+        raise ManifestMismatch(f"{path} has no valid manifest.", why, REBUILD) from error
+    if product.sha256 != expected:
         raise ManifestMismatch(
             f"{path} is not the zip that its manifest describes.",
-            f"Its sha256 is {product.sha256}, the manifest says {described}.",
-            AGAIN,
+            f"Its sha256 is {product.sha256}, the manifest says {expected}.",
+            REBUILD,
         )
-    if foreign := wrong_arch_programs(path, product.architecture):
+    if wrong := wrong_arch_programs(path, product.architecture):
         raise ManifestMismatch(
-            f"{path} is not for {product.architecture}, as its manifest says.",
-            f"For another processor: {', '.join(foreign)}.",
-            AGAIN,
+            f"{path} is not for {product.architecture}, although its manifest says so.",
+            f"For another architecture: {', '.join(wrong)}.",
+            REBUILD,
         )
     if unzipped > UNZIPPED_LIMIT:
-        raise OverTheLimit(
+        raise LimitExceeded(
             f"{path.name} is too large for a layer.",
-            f"Unzipped it has {unzipped:,} bytes; Lambda takes {UNZIPPED_LIMIT:,} for a function and its layers.",
+            f"Unzipped it has {unzipped:,} bytes; Lambda allows {UNZIPPED_LIMIT:,} for a function and its layers.",
             "Leave packages out.",
         )
     return product
@@ -91,12 +91,12 @@ def _product(path: Path, manifest: dict[str, Any]) -> Product:
 
 
 def _licence(manifest: dict[str, Any]) -> str:
-    """One expression for all that ships; Lambda takes a limited length, and a URL or a text as well."""
+    """One SPDX expression for everything in the layer; Lambda limits its length, and accepts a URL or text instead."""
     sources = (*manifest["sources"], *manifest["packages"])
     licences = dict.fromkeys(source["licence"] for source in sources if source["licence"])
     expression = " AND ".join(f"({licence})" if " " in licence else licence for licence in licences)
     return (
         expression
-        if len(expression) <= LONGEST_LICENCE
+        if len(expression) <= MAX_LICENCE_LENGTH
         else "See share/licenses/ in the layer, and the metadata of its packages."
     )

@@ -1,7 +1,7 @@
-"""``dist/layers.json``: which layer stands where in AWS.
+"""``dist/layers.json``: the registry of published layers.
 
-By the layer's name, the region, the architecture and CPython's version: the ARN and the zip's sha256. Each note is
-written at once and whole, so that whatever ends a run, what was published until then is known.
+For each layer name, region, architecture and version of CPython: the ARN and the zip's sha256. Each entry is written
+immediately and atomically, so however a run ends, what it published is on record.
 """
 
 import fcntl
@@ -20,8 +20,8 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Record:
-    """The file; several threads and processes may write to it."""
+class LayerRegistry:
+    """The file; safe for concurrent use by several threads and processes."""
 
     path: Path
 
@@ -33,21 +33,21 @@ class Record:
             return dict(json.loads(self.path.read_text(encoding="utf-8"))["layers"])
         except (ValueError, KeyError, TypeError) as error:
             do = "Delete it: publishing again finds every layer by its sha256, and records it."
-            raise ManifestMismatch(f"{self.path} is no record of layers.", f"{error!r}", do) from error
+            raise ManifestMismatch(f"{self.path} is not a registry of layers.", f"{error!r}", do) from error
 
     def check(self) -> None:
-        """Raises what noting would raise: best before there is something that must be noted."""
-        with self._change():
+        """Raises what `record` would raise; to be called before anything is published that must be recorded."""
+        with self._update():
             pass
 
-    def note(self, name: str, region: str, product: Product, arn: str) -> None:
-        with self._change() as layers:
+    def record(self, name: str, region: str, product: Product, arn: str) -> None:
+        with self._update() as layers:
             entry = layers.setdefault(name, {}).setdefault(region, {}).setdefault(product.architecture, {})
             entry[product.python] = {"arn": arn, "sha256": product.sha256}
 
     @contextmanager
-    def _change(self) -> Iterator[dict[str, Any]]:
-        """What is recorded, to be changed; written when the block ends. The folder is locked meanwhile."""
+    def _update(self) -> Iterator[dict[str, Any]]:
+        """Yields the entries for modification and writes them when the block ends; locks the folder meanwhile."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             folder = os.open(self.path.parent, os.O_RDONLY)
@@ -68,7 +68,7 @@ class Record:
             ) from error
 
     def arns(self, region: str, architecture: str, python: str) -> dict[str, str]:
-        """Name → ARN of the layers that are recorded for a place."""
+        """Name → ARN of the layers recorded for a region, an architecture and a version of CPython."""
         found = {
             name: regions.get(region, {}).get(architecture, {}).get(python) for name, regions in self.read().items()
         }

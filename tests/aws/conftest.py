@@ -1,4 +1,4 @@
-"""AWS, and a command line that talks to it."""
+"""A fake AWS, and a command line that talks to it."""
 
 import hashlib
 import json
@@ -13,19 +13,19 @@ import boto3
 import pytest
 
 from builder.aws.__main__ import main
-from tests.aws.fake_aws import Cloud
+from tests.aws.fake_aws import FakeAws
 from tests.moto import moto_server
 
 
 @pytest.fixture(scope="session")
-def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with moto_server(tmp_path_factory.mktemp("moto")) as url, Cloud(url) as cloud:
-        yield cloud
+def running_fake_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeAws]:
+    with moto_server(tmp_path_factory.mktemp("moto")) as url, FakeAws(url) as fake_aws:
+        yield fake_aws
 
 
 @pytest.fixture
-def cloud(running_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """An empty AWS, and credentials that it takes."""
+def fake_aws(running_fake_aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
+    """An empty AWS account, and credentials for it."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
@@ -33,13 +33,13 @@ def cloud(running_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    running_cloud.reset()
-    return running_cloud
+    running_fake_aws.reset()
+    return running_fake_aws
 
 
 @dataclass(frozen=True)
-class Said:
-    """How a command ended."""
+class CommandResult:
+    """A command's exit code and output."""
 
     code: int
     out: str
@@ -47,42 +47,42 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Workplace:
-    """A folder with a layer in it, and commands that know where AWS is."""
+class Workspace:
+    """A folder with a layer in it, and commands that talk to the fake AWS."""
 
     folder: Path
-    cloud: Cloud
+    aws: FakeAws
     capture: pytest.CaptureFixture[str]
 
     @property
-    def record(self) -> Path:
+    def registry(self) -> Path:
         return self.folder / "dist" / "layers.json"
 
     def layers(self) -> Any:
-        return json.loads(self.record.read_text(encoding="utf-8"))["layers"]
+        return json.loads(self.registry.read_text(encoding="utf-8"))["layers"]
 
-    def run(self, *arguments: str) -> Said:
+    def run(self, *arguments: str) -> CommandResult:
         self.capture.readouterr()
         command, *rest = arguments
-        code = main([command, f"--endpoint-url={self.cloud.url}", f"--record={self.record}", *rest])
-        return Said(code, *self.capture.readouterr())
+        code = main([command, f"--endpoint-url={self.aws.url}", f"--record={self.registry}", *rest])
+        return CommandResult(code, *self.capture.readouterr())
 
-    def publish(self, regions: str, *arguments: str, zip_file: Path | None = None) -> Said:
-        """Publishes a zip, a small one if no other is given, under the name ``python313``."""
-        path = zip_file or a_layer(self.folder / "dist")
+    def publish(self, regions: str, *arguments: str, zip_file: Path | None = None) -> CommandResult:
+        """Publishes a zip, by default a small one, under the name ``python313``."""
+        path = zip_file or make_layer(self.folder / "dist")
         return self.run("publish-layer", "--name=python313", f"--zip={path}", f"--region={regions}", *arguments)
 
     def client(self, service: Any, region: str) -> Any:
-        return boto3.client(service, region, endpoint_url=self.cloud.url)
+        return boto3.client(service, region, endpoint_url=self.aws.url)
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> Workplace:
-    return Workplace(tmp_path, cloud, capsys)
+def workspace(tmp_path: Path, fake_aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> Workspace:
+    return Workspace(tmp_path, fake_aws, capsys)
 
 
-def a_layer(folder: Path, content: bytes = b"#!/opt/bin/python3.13\n", **changes: Any) -> Path:
-    """A zip of one file, not compressed, and as much of a manifest as publishing reads."""
+def make_layer(folder: Path, content: bytes = b"#!/opt/bin/python3.13\n", **changes: Any) -> Path:
+    """Makes a zip of one uncompressed file, and as much of a manifest as publishing reads."""
     folder.mkdir(exist_ok=True)
     path = folder / "cpython-3.13.15-x86_64.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -1,4 +1,4 @@
-"""AWS as moto plays it, behind a gate that remembers each request and can refuse it as AWS would."""
+"""A fake AWS: a proxy in front of moto that records each request and can reply with an error as AWS would."""
 
 import http.client
 import json
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ACCOUNT = "123456789012"
-"""Whose moto's resources are."""
+"""moto's account."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What came to the gate."""
+    """A request received by the proxy."""
 
     method: str
     path: str
@@ -32,18 +32,18 @@ class Request:
         return self.method == "POST" and re.search(r"/layers/[^/]+/versions$", self.path) is not None
 
 
-Refusal = tuple[int, str | dict[str, Any]]
-"""HTTP status and AWS's error code, or a whole answer."""
+Reply = tuple[int, str | dict[str, Any]]
+"""HTTP status, and AWS's error code or a complete JSON body."""
 
 
-class Cloud:
+class FakeAws:
     """One endpoint for all services and regions."""
 
     def __init__(self, moto: str) -> None:
         self.moto = moto
         self.requests: list[Request] = []
-        self.gate: Callable[[Request], Refusal | None] = lambda _: None
-        """Says which requests are refused; the others go to moto."""
+        self.intercept: Callable[[Request], Reply | None] = lambda _: None
+        """Returns the reply to a request that shall not reach moto; None passes it on."""
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
@@ -61,15 +61,15 @@ class Cloud:
         self._server.server_close()
 
     def reset(self) -> None:
-        """Nothing was ever published."""
+        """Deletes all resources and forgets all requests."""
         reset = urllib.request.Request(f"{self.moto}/moto-api/reset", method="POST")
-        with urllib.request.urlopen(reset) as answer:
-            assert answer.status == 200
+        with urllib.request.urlopen(reset) as response:
+            assert response.status == 200
         self.requests.clear()
-        self.gate = lambda _: None
+        self.intercept = lambda _: None
 
     def published_in(self) -> list[str]:
-        """The regions of all requests to publish, sorted."""
+        """The regions of all publish requests, sorted."""
         return sorted(request.region for request in self.requests if request.is_publishing())
 
 
@@ -78,35 +78,35 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
 
-def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
+def _handler(fake_aws: FakeAws) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"  # with it come "100 Continue" and connections that are kept
+        protocol_version = "HTTP/1.1"  # for "100 Continue" and persistent connections
 
-        def _pass_on(self) -> None:
+        def _handle(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             scope = re.search(r"Credential=[^/]+/\d+/([^/]+)/", self.headers.get("Authorization", ""))
             request = Request(self.command, urlsplit(self.path).path, scope[1] if scope else "")
-            cloud.requests.append(request)
-            if refusal := cloud.gate(request):
-                status, answer = refusal
-                if isinstance(answer, dict):
-                    self._answer(status, {}, json.dumps(answer).encode())
+            fake_aws.requests.append(request)
+            if reply := fake_aws.intercept(request):
+                status, content = reply
+                if isinstance(content, dict):
+                    self._respond(status, {}, json.dumps(content).encode())
                 else:
-                    text = json.dumps({"message": f"{answer} in {request.region}", "Type": "User"}).encode()
-                    self._answer(status, {"x-amzn-errortype": answer}, text)
+                    text = json.dumps({"message": f"{content} in {request.region}", "Type": "User"}).encode()
+                    self._respond(status, {"x-amzn-errortype": content}, text)
                 return
-            connection = http.client.HTTPConnection(urlsplit(cloud.moto).netloc)
+            connection = http.client.HTTPConnection(urlsplit(fake_aws.moto).netloc)
             try:
                 headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
                 connection.request(self.command, self.path, body, headers)
-                given = connection.getresponse()
-                self._answer(given.status, dict(given.getheaders()), given.read())
+                response = connection.getresponse()
+                self._respond(response.status, dict(response.getheaders()), response.read())
             finally:
                 connection.close()
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _pass_on  # noqa: N815 (the base class calls them so)
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815 (the base class's names)
 
-        def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        def _respond(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response_only(status)
             for name, value in headers.items():
                 if name.lower() not in ("content-length", "connection", "transfer-encoding"):
@@ -116,7 +116,7 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class calls it so)
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
             pass
 
     return Handler

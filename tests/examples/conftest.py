@@ -1,4 +1,4 @@
-"""AWS, as for the tests of deployment, and the layer that the examples want."""
+"""A fake AWS, as for the tests of deployment, and the layer that the examples use."""
 
 import subprocess
 import sys
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.conftest import cloud, running_cloud
+from tests.aws.conftest import fake_aws, running_fake_aws
 from tools.support.product import ROOT, TARGET
 
-__all__ = ["cloud", "running_cloud"]
+__all__ = ["fake_aws", "running_fake_aws"]
 
 EXAMPLES = ROOT / "examples"
 

@@ -1,7 +1,7 @@
-"""A Terraform file against what its providers know, without Terraform and without a registry.
+"""Checks a Terraform file against its providers' schemas, without Terraform and without a registry.
 
-HashiCorp's own parser reads the file. What a provider's resources take and give is in the bindings that HashiCorp made
-of it for Python: a class for each resource and block, with a keyword for each argument and a property for each value.
+HashiCorp's own parser reads the file. A provider's schema is in HashiCorp's Python bindings for it: a class for each
+resource and block, with a keyword for each argument and a property for each attribute.
 """
 
 import ast
@@ -25,17 +25,17 @@ _NAME = re.compile(r"\b(?:var|local)\.\w+")
 
 
 @dataclass(frozen=True)
-class Kind:
+class Schema:
     """A resource, or a block of one."""
 
     required: frozenset[str]
     arguments: frozenset[str]
-    values: frozenset[str]
-    """As `_run_together` has them."""
+    attributes: frozenset[str]
+    """Normalised by `_without_underscores`."""
 
 
 def problems(text: str) -> list[str]:
-    """What Terraform would refuse; not what it finds in a value, or at AWS."""
+    """What Terraform would reject by schema; values are not checked, and AWS is not asked."""
     file = pygohcl.loads(text)
     declared = {
         f"{prefix}{kind}.{name}": (f"{prefix.replace('.', '_')}{kind}", body)
@@ -49,45 +49,45 @@ def problems(text: str) -> list[str]:
     for name, value in _REFERENCE.findall(text):
         if name not in declared:
             found.append(f"there is no {name}")
-        elif _run_together(value) not in _kinds(declared[name][0])[_camel(declared[name][0])].values:
+        elif _without_underscores(value) not in _schemas(declared[name][0])[_camel(declared[name][0])].attributes:
             found.append(f"{name} has no {value}")
     return found
 
 
 def _body(module: str, name: str, body: Mapping[str, Any]) -> Iterator[str]:
-    kind = _kinds(module)[name]
-    yield from (f"{name} takes no {argument}" for argument in sorted(body.keys() - kind.arguments))
-    yield from (f"{name} lacks {argument}" for argument in sorted(kind.required - body.keys()))
+    schema = _schemas(module)[name]
+    yield from (f"{name} takes no {argument}" for argument in sorted(body.keys() - schema.arguments))
+    yield from (f"{name} lacks {argument}" for argument in sorted(schema.required - body.keys()))
     for argument, value in body.items():
         block = name + _camel(argument)
         for inner in value if isinstance(value, list) else [value]:
-            if isinstance(inner, dict) and block in _kinds(module):
+            if isinstance(inner, dict) and block in _schemas(module):
                 yield from _body(module, block, inner)
 
 
 @cache
-def _kinds(module: str) -> Mapping[str, Kind]:
-    """The classes of ``aws_lambda_function`` or ``data_archive_file``, by name."""
+def _schemas(module: str) -> Mapping[str, Schema]:
+    """The schemas of a resource such as ``aws_lambda_function`` or ``data_archive_file``, by class name."""
     data, provider, rest = re.fullmatch(r"(data_)?(aws|archive)_(\w+)", module).groups("")  # type: ignore[union-attr]
     folder = f"{data}{provider}_{rest}" if data else rest
     with zipfile.ZipFile(_wheel(provider)) as wheel:
         tree = ast.parse(wheel.read(f"cdktf_cdktf_provider_{provider}/{folder}/__init__.py"))
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    return {node.name.removeprefix("DataAws").removeprefix("DataArchive"): _kind(node) for node in classes}
+    return {node.name.removeprefix("DataAws").removeprefix("DataArchive"): _schema(node) for node in classes}
 
 
-def _kind(node: ast.ClassDef) -> Kind:
+def _schema(node: ast.ClassDef) -> Schema:
     functions = [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
-    makers = [inner.args for inner in functions if inner.name == "__init__"]
-    keywords = [pair for made in makers for pair in zip(made.kwonlyargs, made.kw_defaults, strict=True)]
-    return Kind(
+    signatures = [inner.args for inner in functions if inner.name == "__init__"]
+    keywords = [pair for found in signatures for pair in zip(found.kwonlyargs, found.kw_defaults, strict=True)]
+    return Schema(
         frozenset(keyword.arg for keyword, default in keywords if default is None),
         frozenset(keyword.arg for keyword, _ in keywords),
-        frozenset(_run_together(inner.name) for inner in functions if inner.decorator_list),
+        frozenset(_without_underscores(inner.name) for inner in functions if inner.decorator_list),
     )
 
 
-def _run_together(value: str) -> str:
+def _without_underscores(value: str) -> str:
     """The bindings write ``output_base64_sha256`` where Terraform has ``output_base64sha256``."""
     return value.replace("_", "")
 
@@ -99,5 +99,5 @@ def _wheel(provider: str) -> Path:
 
 
 def _camel(name: str) -> str:
-    """``LambdaFunction`` of ``aws_lambda_function``; of ``data_archive_file``, ``File``."""
+    """``aws_lambda_function`` → ``LambdaFunction``, ``data_archive_file`` → ``File``."""
     return "".join(part.capitalize() for part in re.sub("^(data_)?(aws|archive)_", "", name).split("_"))
