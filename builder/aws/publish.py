@@ -101,7 +101,7 @@ def _failure(
     if not some_succeeded and len({type(error) for error in errors}) == 1:
         return errors[0]
     return PartialFailure(
-        f"{request.name} could not be published in {', '.join(sorted(failures))}.",
+        f"Publishing {request.name} failed in {', '.join(sorted(failures))}.",
         "\n       ".join(f"{error.what} {error.why}" for error in errors),
         f"Fix that and run the same command again. What was published is recorded in {registry.path},"
         " and will not be published twice.",

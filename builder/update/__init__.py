@@ -1,7 +1,7 @@
-"""Raises pins to the newest versions that can be had: a wheel's from its index, an archive's from Debian or a folder.
+"""Updates pins to the newest available versions: of wheels from the index, of archives from Debian or a folder.
 
-A sha256 is taken on every way that there is, and all must agree. What a raised archive may want besides, no program
-knows: other licences, a new hash of the files consumed, a patch that is in it now.
+The sha256 is taken from every origin, and all must agree. What else a newer archive may require, no program can tell:
+other licences, a new hash of the files consumed, a patch that upstream has merged.
 """
 
 import os
@@ -15,23 +15,24 @@ from builder.update import archives, wheels
 
 
 def update_pins(names: list[str], dry_run: bool, report: Report, path: Path = PINS_FILE) -> list[str]:
-    """Writes newer pins into the file, all or none, and gives a line for each source.
+    """Writes newer pins into the file, all or none, and returns a line for each source.
 
     Raises:
-        BadPins: the file is not in order, before or after.
-        WrongHash: two ways give different files.
-        FetchFailed: pip gets no answer.
+        BadPins: the file is invalid, before or after.
+        WrongHash: two origins have different files.
+        FetchFailed: pip gets no response.
         BuildError: there is no such pin.
     """
     sources = load_pins(path).sources
     if unknown := [name for name in names if name not in sources]:
-        raise BuildError(f"There is no pin {', '.join(unknown)}.", f"Known are: {', '.join(sources)}.", "Name one.")
-    chosen = [sources[name] for name in names or sources]
-    offers = archives.Offers.of(chosen)
+        why = f"Known pins: {', '.join(sources)}."
+        raise BuildError(f"There is no pin {', '.join(unknown)}.", why, "Pass one of these.")
+    selected = [sources[name] for name in names or sources]
+    debian = archives.DebianArchives.query(selected)
     text, lines = path.read_text(encoding="utf-8"), []
-    for source in chosen:
-        newest = wheels.newest(source, report) if source.archives[0].pypi else archives.newest(source, offers, report)
-        text = rewritten(text, source, newest.source)
+    for source in selected:
+        newest = wheels.newest(source, report) if source.archives[0].pypi else archives.newest(source, debian, report)
+        text = rewrite(text, source, newest.source)
         change = f" → {newest.source.version}" if newest.source.version != source.version else ""
         lines.append("\n    ".join((f"{source.key}: {source.version}{change}", *newest.remarks)))
     if not dry_run and text != path.read_text(encoding="utf-8"):
@@ -45,8 +46,8 @@ def update_pins(names: list[str], dry_run: bool, report: Report, path: Path = PI
     return lines
 
 
-def rewritten(text: str, old: Source, new: Source) -> str:
-    """The file with one source's pins replaced; its comments, and all else, stay."""
+def rewrite(text: str, old: Source, new: Source) -> str:
+    """The file's text with one source's pins replaced; comments and everything else stay."""
     key = old.key if re.fullmatch(r"[\w-]+", old.key) else f'"{old.key}"'  # TOML wants what has a dot quoted
     start = text.index(f"[sources.{key}]\n")
     following = re.compile(rf"^\[sources\.(?!{re.escape(key)}[\].])", re.MULTILINE).search(text, start + 1)
@@ -59,7 +60,7 @@ def rewritten(text: str, old: Source, new: Source) -> str:
         changes[f'debian = "{before.debian}"\n'] = f'debian = "{after.debian}"\n' if after.debian else ""
         for name in ("file", "sha256", "url", "pypi"):
             changes[f'"{getattr(before, name)}"'] = f'"{getattr(after, name)}"'
-    # At once, and the longest first: 1.2 is in the name of what is replaced by 1.2.1, and is there again afterwards.
+    # In one pass, longest first: 1.2 is part of the longer strings to replace, and of what replaces it, 1.2.1.
     pattern = "|".join(map(re.escape, sorted(changes, key=len, reverse=True)))
     return text[:start] + re.sub(pattern, lambda found: changes[found[0]], text[start:end]) + text[end:]
 

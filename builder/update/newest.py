@@ -1,4 +1,4 @@
-"""What the newest version of a source is, and how sure we are of it."""
+"""The newest version of a source, and the check that all its origins agree."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from builder.pins import Source
 
 @dataclass(frozen=True)
 class Newest:
-    """The newest version of a source that can be had."""
+    """The newest available version of a source."""
 
     source: Source
     """The pinned one itself if there is no newer one."""
     remarks: tuple[str, ...] = ()
-    """What a person should know of it."""
+    """Notes for the user."""
 
 
-def agree(file: str, words: Mapping[str, str]) -> None:
-    """`WrongHash` if not all words on a file's sha256, by who says so, are the same."""
-    if len(set(words.values())) > 1:
-        why = "; ".join(f"sha256 {sha256} {place}" for place, sha256 in words.items())
+def check_agreement(file: str, digests: Mapping[str, str]) -> None:
+    """`WrongHash` unless all origins (the keys) have the same sha256 for a file."""
+    if len(set(digests.values())) > 1:
+        why = "; ".join(f"sha256 {sha256} {origin}" for origin, sha256 in digests.items())
         raise WrongHash(f"{file} is different files.", f"{why}.", "Find out why before you use either.")

@@ -203,7 +203,7 @@ def test_what_was_published_is_recorded_and_the_next_run_does_the_rest(workspace
     reject(workspace.aws, (403, "AccessDeniedException"), "us-east-1", "ap-south-1")
     result = workspace.publish("eu-west-3,us-east-1,ap-south-1")
     assert (result.code, result.out) == (47, "")
-    assert "python313 could not be published in ap-south-1, us-east-1." in result.err
+    assert "Publishing python313 failed in ap-south-1, us-east-1." in result.err
     assert "AccessDeniedException in us-east-1" in result.err
     assert str(workspace.registry) in result.err
     assert set(workspace.layers()["python313"]) == {"eu-west-3"}
