@@ -1,4 +1,4 @@
-"""What is made of regrtest's words, and the recipe of the tests' modules. `nox -s regrtest` runs all of it."""
+"""Parsing regrtest's output, and the recipe of the tests' modules. `nox -s regrtest` runs the tests themselves."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from builder.errors import BadPins
 from builder.interpreters.cpython import recipe as cpython
 from tools.regrtest.expectations import Excluded, Expectations, Skipped, load_expectations
 from tools.regrtest.modules import recipe
-from tools.regrtest.outcome import Outcome, problems, unproved
+from tools.regrtest.outcome import Outcome, exclusion_problems, skip_problems
 from tools.support.product import TARGET
 
-RAN = """\
+OUTPUT = """\
 0:00:00 load avg: 5.77 Run 4 tests in parallel using 2 worker processes (timeout: 20 min, worker timeout: 25 min)
 0:00:01 load avg: 5.77 [ 1/4] test_sysconfig passed
 0:00:03 load avg: 5.63 [ 2/4] test_readline skipped
@@ -52,37 +52,37 @@ AssertionError: 3 != 4
 """
 
 
-def known(*skipped: Skipped, left_out: tuple[Excluded, ...] = ()) -> Expectations:
-    return Expectations(skipped, left_out, {})
+def expectations(*skipped: Skipped, excluded: tuple[Excluded, ...] = ()) -> Expectations:
+    return Expectations(skipped, excluded, {})
 
 
-def left_out(says: str, *tests: str) -> Excluded:
-    return Excluded("test_sysconfig", tuple(f"test_sysconfig.{test}" for test in tests), says, "No compiler.")
+def excluded(match: str, *tests: str) -> Excluded:
+    return Excluded("test_sysconfig", tuple(f"test_sysconfig.{test}" for test in tests), match, "No compiler.")
 
 
-def test_what_is_known_has_no_contradictions() -> None:
+def test_the_expectations_file_is_valid() -> None:
     assert set(load_expectations().parts) == {"ci", "native"}
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("left-out = []\n[parts]", "'skipped'"),
-        ("skipped = [{files = ['test_a'], says = '', why = 'b'}]\nleft-out = []\n[parts]", "test_a"),
-        ("skipped = [{files = ['a', 'a'], says = 'b', why = 'c'}]\nleft-out = []\n[parts]", "a stands there twice"),
-        ("skipped", "not TOML"),
+        ("excluded = []\n[parts]", "'skipped'"),
+        ("skipped = [{files = ['test_a'], match = '', why = 'b'}]\nexcluded = []\n[parts]", "test_a"),
+        ("skipped = [{files = ['a', 'a'], match = 'b', why = 'c'}]\nexcluded = []\n[parts]", "a is listed twice"),
+        ("skipped", "invalid TOML"),
     ],
 )
-def test_an_entry_that_is_not_complete_is_refused(tmp_path: Path, text: str, problem: str) -> None:
-    path = tmp_path / "tests.toml"
+def test_an_incomplete_entry_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "regrtest.toml"
     path.write_text(text)
     with pytest.raises(BadPins) as caught:
         load_expectations(path)
     assert problem in caught.value.why
 
 
-def test_files_reasons_and_totals_are_read() -> None:
-    outcome = Outcome.read(RAN)
+def test_files_reasons_and_totals_are_parsed() -> None:
+    outcome = Outcome.parse(OUTPUT)
     assert outcome.files == FILES
     assert outcome.skipped == {"test_readline": "No module named 'readline'", "test.test_gdb.test_misc": "no gdb"}
     assert outcome.totals == (
@@ -91,52 +91,54 @@ def test_files_reasons_and_totals_are_read() -> None:
     )
 
 
-def test_a_skip_that_is_known_is_none_to_complain_about() -> None:
-    assert list(problems(known(*SKIPPED), Outcome.read(RAN), whole=True)) == []
+def test_an_expected_skip_is_no_problem() -> None:
+    assert list(skip_problems(expectations(*SKIPPED), Outcome.parse(OUTPUT), whole=True)) == []
 
 
-def test_a_skip_that_nobody_explained_is_and_so_is_one_for_another_reason() -> None:
+def test_an_unexpected_skip_is_a_problem_and_so_is_one_for_another_reason() -> None:
     other = Skipped(("test_readline",), "named '_readline'", "No terminal.")
-    assert list(problems(known(other), Outcome.read(RAN), whole=True)) == [
+    assert list(skip_problems(expectations(other), Outcome.parse(OUTPUT), whole=True)) == [
         "test.test_gdb.test_misc skipped itself: no gdb",
         "test_readline skipped itself: No module named 'readline'",
     ]
 
 
-def test_a_file_that_does_not_skip_itself_any_more_is() -> None:
-    (complaint,) = problems(known(*SKIPPED, Skipped(("test_socket",), "a", "b")), Outcome.read(RAN), whole=True)
-    assert "test_socket" in complaint
+def test_a_file_that_no_longer_skips_itself_is_a_problem() -> None:
+    stale = expectations(*SKIPPED, Skipped(("test_socket",), "a", "b"))
+    (problem,) = skip_problems(stale, Outcome.parse(OUTPUT), whole=True)
+    assert "test_socket" in problem
 
 
-def test_a_file_that_does_not_exist_is_but_only_a_whole_run_knows() -> None:
-    knowledge = known(*SKIPPED, left_out=(Excluded("test_gone", ("test_gone.T.test",), "a", "b"),))
-    (complaint,) = problems(knowledge, Outcome.read(RAN), whole=True)
-    assert "test_gone" in complaint
-    assert list(problems(knowledge, Outcome.read(RAN), whole=False)) == []
+def test_a_file_that_does_not_exist_is_a_problem_in_a_whole_run_only() -> None:
+    stale = expectations(*SKIPPED, excluded=(Excluded("test_gone", ("test_gone.T.test",), "a", "b"),))
+    (problem,) = skip_problems(stale, Outcome.parse(OUTPUT), whole=True)
+    assert "test_gone" in problem
+    assert list(skip_problems(stale, Outcome.parse(OUTPUT), whole=False)) == []
 
 
-def test_tests_that_fail_as_it_is_said_are_proved() -> None:
-    assert list(unproved(left_out("/opt/config", "TestSysConfig.test_srcdir"), FAILED)) == []
+def test_an_excluded_test_that_fails_as_expected_is_no_problem() -> None:
+    assert list(exclusion_problems(excluded("/opt/config", "TestSysConfig.test_srcdir"), FAILED)) == []
 
 
-def test_one_subtest_that_fails_so_will_do() -> None:
-    assert list(unproved(left_out("Europe/Dublin", "Zones.test_zones"), FAILED)) == []
+def test_one_subtest_that_fails_as_expected_is_enough() -> None:
+    assert list(exclusion_problems(excluded("Europe/Dublin", "Zones.test_zones"), FAILED)) == []
 
 
-def test_a_test_that_passes_or_is_not_there_any_more_is_not() -> None:
-    (complaint,) = unproved(left_out("is not true", "TestSysConfig.test_gone"), FAILED)
-    assert "test.test_sysconfig.TestSysConfig.test_gone" in complaint
+def test_an_excluded_test_that_passes_or_no_longer_exists_is_a_problem() -> None:
+    (problem,) = exclusion_problems(excluded("is not true", "TestSysConfig.test_gone"), FAILED)
+    assert "test.test_sysconfig.TestSysConfig.test_gone" in problem
 
 
-def test_tests_of_which_one_fails_otherwise_are_not() -> None:
-    (complaint,) = unproved(left_out("/opt/config", "TestSysConfig.test_srcdir", "Zones.test_zones"), FAILED)
-    assert complaint.endswith("does not fail as tests.toml says: /opt/config")
+def test_an_excluded_test_that_fails_with_another_message_is_a_problem() -> None:
+    entry = excluded("/opt/config", "TestSysConfig.test_srcdir", "Zones.test_zones")
+    (problem,) = exclusion_problems(entry, FAILED)
+    assert problem.endswith("does not fail as regrtest.toml says: /opt/config")
 
 
-def test_the_modules_of_the_tests_are_those_that_the_layer_is_without_for_being_such() -> None:
+def test_the_recipe_compiles_the_modules_that_the_layer_leaves_out_as_tests() -> None:
     commands = recipe(TARGET).commands
-    (made,) = (command[1:] for command in commands if command[0] == "make")
-    names = {Path(file).name.partition(".")[0] for file in made}
+    (files,) = (command[1:] for command in commands if command[0] == "make")
+    names = {Path(file).name.partition(".")[0] for file in files}
     absent = cpython.read_modules().absent
     assert {"_testcapi", "_testinternalcapi", "_ctypes_test", "xxlimited"} <= names <= absent.keys()
     assert "_tkinter" not in names

@@ -1,7 +1,7 @@
-"""``python -m regrtest``: CPython's own tests, on the layer's interpreter, in a container.
+"""``python -m tools.regrtest``: runs CPython's own tests on the layer's interpreter, in a container.
 
-What does not apply is data, ``tests.toml``. It is checked in every run: a file that skips itself has to say what
-stands there, and a test that is left out is run in the end, alone, and has to fail as it is said there.
+What does not apply is data, ``regrtest.toml``, and checked in every run: a file that skips itself must give the reason
+stated there, and an excluded test is run at the end, on its own, and must fail as stated there.
 """
 
 import argparse
@@ -16,21 +16,21 @@ from builder.context import cache_folder, report_errors
 from builder.errors import BuildError
 from tools.regrtest.environment import Run, container
 from tools.regrtest.expectations import Expectations, load_expectations
-from tools.regrtest.outcome import Outcome, problems, unproved
-from tools.support.product import PLATFORM
+from tools.regrtest.outcome import Outcome, exclusion_problems, skip_problems
+from tools.support.product import PLATFORM, PRODUCT
 
 IMAGE = "debian11"
-"""In which the list is checked."""
+"""The image that the expectations are for."""
 
 RESOURCES = "-uall,tzdata,-gui,-audio"
-"""regrtest's word for what tests may use: here is neither a screen nor a loudspeaker."""
+"""regrtest's option for the resources that tests may use: there is neither a display nor an audio device."""
 
-PATIENCE = "--timeout=1200"
-"""Seconds for one file; the slowest took a minute, and two on a machine with four times as much to do as it could."""
+TIMEOUT = "--timeout=1200"
+"""Seconds for one file; the slowest took a minute, and two on a machine with four times the load it could handle."""
 
 
 Regrtest = partial[tuple[int, str]]
-"""`_regrtest` in a container."""
+"""`_regrtest` bound to a container."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,54 +38,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None, terminal: Terminal) -> None:
-    known, cache = load_expectations(), cache_folder()
+    expectations, cache = load_expectations(), cache_folder()
     parser = argparse.ArgumentParser(prog="regrtest", description=__doc__)
-    parser.add_argument("--image", default=IMAGE, metavar="NAME", help=f"another image (default: {IMAGE})")
-    parser.add_argument("--part", choices=known.parts, help="only the files of this part of tests.toml")
-    parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="N", help="files at once (all cores)")
+    parser.add_argument("--image", default=IMAGE, metavar="NAME", help="container image (default: %(default)s)")
+    parser.add_argument("--part", choices=expectations.parts, help="only the files of this part of regrtest.toml")
+    parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="N", help="parallel files (all cores)")
     options, further = parser.parse_known_args(arguments)
-    files = known.parts[options.part] if options.part else ()
-    path = cache / "logs" / f"regrtest-{PLATFORM.cpu.lambda_name}-{options.image.replace('/', '_')}.log"
+    files = expectations.parts[options.part] if options.part else ()
+    name = f"regrtest-{PRODUCT.name}-{PLATFORM.cpu.lambda_name}-{options.image.replace('/', '_')}.log"
+    path = cache / "logs" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with container(options.image, cache, terminal) as run, path.open("wb") as log:
-        regrtest = partial(_regrtest, run, ("-m", "test", RESOURCES, PATIENCE, f"-j{options.j}"), log)
-        wrong = _test(known, regrtest, (*further, *files), terminal)
+        regrtest = partial(_regrtest, run, ("-m", "test", RESOURCES, TIMEOUT, f"-j{options.j}"), log)
+        problems = _test(expectations, regrtest, (*further, *files), terminal)
     print(f"Log: {path}")
-    if wrong:
-        do = "See what changed; if it is to be so, say why in products/cpython-3.13/regrtest.toml."
-        raise BuildError("CPython's tests are not as tests.toml has them.", "\n       ".join(wrong), do)
+    if problems:
+        do = "See what changed; if that is intended, say why in {PRODUCT.file('regrtest.toml')}."
+        raise BuildError("CPython's tests do not match regrtest.toml.", "\n       ".join(problems), do)
 
 
-def _test(known: Expectations, regrtest: Regrtest, chosen: tuple[str, ...], terminal: Terminal) -> list[str]:
-    """Runs what applies, then what does not, and gives what is wrong; ``chosen`` are files and regrtest's options."""
-    ignored = [word for entry in known.left_out for name in entry.names for word in ("-i", name)]
-    code, text = regrtest("-w", "--fail-env-changed", *ignored, *chosen, show=True)
-    outcome = Outcome.read(text)
-    wrong = [f"regrtest ended with exit code {code}"] if code else []
-    wrong += problems(known, outcome, whole=not chosen)
-    proved = [entry for entry in known.left_out if entry.file in outcome.files]
-    if proved:
-        terminal.note("running what was left out, which has to fail")
-    for entry in proved:
+def _test(expectations: Expectations, regrtest: Regrtest, selected: tuple[str, ...], terminal: Terminal) -> list[str]:
+    """Runs the tests that apply, then those excluded; returns problems. ``selected``: files and regrtest's options."""
+    ignored = [word for entry in expectations.excluded for name in entry.names for word in ("-i", name)]
+    code, text = regrtest("-w", "--fail-env-changed", *ignored, *selected, show=True)
+    outcome = Outcome.parse(text)
+    problems = [f"regrtest ended with exit code {code}"] if code else []
+    problems += skip_problems(expectations, outcome, whole=not selected)
+    excluded = [entry for entry in expectations.excluded if entry.file in outcome.files]
+    if excluded:
+        terminal.note("running the excluded tests, which must fail")
+    for entry in excluded:
         names = [word for name in entry.names for word in ("-m", name)]
-        wrong += unproved(entry, regrtest("-v", *names, entry.file, show=False)[1])
-    print(f"\n{'; '.join(outcome.totals)}; left out: {sum(len(entry.tests) for entry in proved)}, wrong: {len(wrong)}")
-    return wrong
+        problems += exclusion_problems(entry, regrtest("-v", *names, entry.file, show=False)[1])
+    tests = sum(len(entry.tests) for entry in excluded)
+    print(f"\n{'; '.join(outcome.totals)}; excluded: {tests}, problems: {len(problems)}")
+    return problems
 
 
 def _regrtest(run: Run, command: tuple[str, ...], log: BinaryIO, *further: str, show: bool) -> tuple[int, str]:
-    """Exit code and all that was said, which goes into the log."""
-    said: list[bytes] = []
+    """Returns the exit code and the output, which is also written to the log."""
+    output: list[bytes] = []
 
-    def take(piece: bytes) -> None:
-        said.append(piece)
-        log.write(piece)
+    def write(chunk: bytes) -> None:
+        output.append(chunk)
+        log.write(chunk)
         log.flush()
         if show:
-            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.write(chunk)
             sys.stdout.flush()
 
-    return run((*command, *further), take), b"".join(said).decode(errors="replace")
+    return run((*command, *further), write), b"".join(output).decode(errors="replace")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where CPython's tests run: a container with the layer at /opt and, laid over it, what it leaves out."""
+"""The environment of CPython's tests: a container with the layer at /opt, completed by what the layer leaves out."""
 
 import os
 import shutil
@@ -22,29 +22,29 @@ from tools.regrtest import modules
 from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, TARGET, Layer
 
 MEMORY = 6 << 30
-"""Bytes for several tests at a time."""
+"""Bytes for several tests in parallel."""
 
 HOME = "/home/sbx_user1051"
 ACCOUNTS = {
     "etc/passwd": f"root:x:0:0:root:/root:/bin/sh\nsbx_user1051:x:{USER[0]}:{USER[1]}::{HOME}:/sbin/nologin\n",
     "etc/group": f"root:x:0:\nnobody:x:{USER[1]}:\n",
 }
-"""On Lambda the user has a name, and a home that is not there."""
+"""On Lambda the user has a name, and a home directory that does not exist."""
 
 SYSCONFIG = """\
 import importlib, sysconfig
 variables = importlib.import_module(sysconfig._get_sysconfigdata_name()).build_time_vars
 print("build_time_vars =", {**variables, "TEST_MODULES": "yes"})
 """
-"""Prints sysconfig's data anew: by this variable tests know that their modules are there."""
+"""Prints sysconfig's data with the variable that tells tests that their modules exist."""
 
 Run = Callable[[tuple[str, ...], Callable[[bytes], object]], int]
-"""Runs the layer's interpreter with some arguments; what it prints is handed on as it comes; gives its exit code."""
+"""Runs the layer's interpreter with arguments, streams its output to a callback, and returns its exit code."""
 
 
 @contextmanager
 def container(image: str, cache: Path, terminal: Terminal) -> Iterator[Run]:
-    """The tests' user is Lambda's and may write into /tmp alone; there is no network."""
+    """Runs the tests as Lambda's user, who may write only to /tmp; there is no network."""
     with connect() as engine, tempfile.TemporaryDirectory(prefix="regrtest-") as folder:
         engine.sweep()
         root = Images(engine, cache, terminal, machine=PLATFORM.cpu.machine).root(image)
@@ -52,8 +52,8 @@ def container(image: str, cache: Path, terminal: Terminal) -> Iterator[Run]:
         with TarArchive((0, 0), cache) as tar:
             terminal.note(f"{image}: laying out the layer and CPython's tests")
             tar.add(_lay_out(Path(folder), cache, terminal), "opt")
-            for place, text in ACCOUNTS.items():
-                tar.text(place, text)
+            for path, text in ACCOUNTS.items():
+                tar.text(path, text)
             with (
                 temporary_image(engine, root, tar) as prepared,
                 Container(engine, prepared, ResourceLimits(MEMORY)) as container,
@@ -66,7 +66,7 @@ def container(image: str, cache: Path, terminal: Terminal) -> Iterator[Run]:
 
 
 def _lay_out(folder: Path, cache: Path, terminal: Terminal) -> Path:
-    """The layer with the whole of CPython's library in place of its bytecode, and with the modules of the tests."""
+    """The layer with CPython's whole library in place of its bytecode, and with the tests' modules."""
     layer = folder / "opt"
     unzip(ROOT / "dist" / f"{NAME}.zip", layer)
     library, source = layer / "lib" / TARGET.executable, load_pins()[PRODUCT.source]
@@ -74,12 +74,12 @@ def _lay_out(folder: Path, cache: Path, terminal: Terminal) -> Path:
     for path in (folder / "source" / "Lib").rglob("*.py"):
         (library / path.relative_to(folder / "source" / "Lib")).with_suffix(".pyc").unlink(missing_ok=True)
     shutil.copytree(folder / "source" / "Lib", library, dirs_exist_ok=True)
-    compiled, build_python = modules.compiled(cache, terminal)
-    shutil.copytree(compiled, library / modules.FOLDER, dirs_exist_ok=True)
+    extension_modules, build_python = modules.build(cache, terminal)
+    shutil.copytree(extension_modules, library / modules.FOLDER, dirs_exist_ok=True)
     (data,) = library.glob("_sysconfigdata_*.pyc")
     data.with_suffix(".py").write_text(Layer(layer).run("-c", SYSCONFIG), encoding="utf-8")
     data.unlink()
-    # Nobody can write bytecode there later, and every test starts interpreters. Some files are wrong on purpose.
+    # The folder is read-only later, and every test starts interpreters. Some files are invalid on purpose.
     command = (str(build_python), "-m", "compileall", "-qq", "-s", str(folder), "-p", "/", str(library))
     subprocess.run(command, check=False)
     return layer

@@ -1,4 +1,4 @@
-"""What regrtest printed → what is to be said about it."""
+"""Parses regrtest's output and compares it with the expectations."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,40 +15,42 @@ _FAILED = re.compile(r"^(?:ERROR|FAIL): \S+ \((\S+)\)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to, whose files were run in processes of their own (``-j``)."""
+    """The result of a run with a process for each file (``-j``)."""
 
     files: frozenset[str]
-    """That it came to the end of."""
+    """The files that were run to the end."""
     skipped: Mapping[str, str]
     """File → the reason that it gave."""
     totals: tuple[str, ...]
-    """Of tests and of files, in regrtest's words."""
+    """Of tests and of files, as regrtest prints them."""
 
     @classmethod
-    def read(cls, text: str) -> Self:
+    def parse(cls, text: str) -> Self:
         totals = tuple(f"{what}: {numbers}" for what, numbers in _TOTAL.findall(text))
         return cls(frozenset(_FILE.findall(text)), dict(_SKIPPED.findall(text)), totals)
 
 
-def problems(known: Expectations, outcome: Outcome, *, whole: bool) -> Iterator[str]:
-    """Files that skipped themselves and nobody knows why, and what is known of files that is not so.
+def skip_problems(expectations: Expectations, outcome: Outcome, *, whole: bool) -> Iterator[str]:
+    """Unexpected skips, and expectations that do not hold.
 
-    ``whole`` says that all files were to be run: what was not run then does not exist.
+    ``whole`` means that all files were to be run, so a file that was not run does not exist.
     """
-    explained = {file: entry.says for entry in known.skipped for file in entry.files}
+    expected = {file: entry.match for entry in expectations.skipped for file in entry.files}
     for file, reason in sorted(outcome.skipped.items()):
-        if explained.get(file, "\n") not in reason:
+        if expected.get(file, "\n") not in reason:
             yield f"{file} skipped itself: {reason}"
-    for file in explained.keys() & outcome.files - outcome.skipped.keys():
-        yield f"{file}: tests.toml says why it skips itself, and it does not"
-    named = explained.keys() | {entry.file for entry in known.left_out}
+    for file in expected.keys() & outcome.files - outcome.skipped.keys():
+        yield f"{file}: regrtest.toml expects it to skip itself, and it does not"
+    named = expected.keys() | {entry.file for entry in expectations.excluded}
     if whole:
-        yield from (f"{file} stands in tests.toml, and there is no such file" for file in named - outcome.files)
+        yield from (f"{file} is in regrtest.toml, but there is no such file" for file in named - outcome.files)
 
 
-def unproved(entry: Excluded, text: str) -> Iterator[str]:
-    """Tests that were left out for a reason which is not how they failed; ``text`` is of a run of theirs (``-v``)."""
+def exclusion_problems(entry: Excluded, text: str) -> Iterator[str]:
+    """Excluded tests that passed or failed with another message; ``text`` is the output of running them (``-v``)."""
     failed = set(_FAILED.findall(text))
-    yield from (f"{name}: tests.toml says why it fails, and it does not" for name in entry.names if name not in failed)
-    if failed and text.count(entry.says) < len(entry.tests):  # a program that a test starts may be who says it
-        yield f"{entry.names[0]} or its like does not fail as tests.toml says: {entry.says}"
+    for name in entry.names:
+        if name not in failed:
+            yield f"{name}: regrtest.toml expects it to fail, and it does not"
+    if failed and text.count(entry.match) < len(entry.tests):  # may also be printed by a program that a test starts
+        yield f"{entry.names[0]} or another one does not fail as regrtest.toml says: {entry.match}"
