@@ -27,7 +27,7 @@ from builder.executors.tar_archive import TarArchive
 from builder.layers import Request, build_layers
 from tests.layer.emulator import TASK_IN_CONTAINER, emulator_for
 from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, Layer
-from tools.support.wheels import install_wheels, kept_wheels
+from tools.support.wheels import cached_wheels, install_wheels
 
 MEMORY = 2 << 30
 """Bytes for a function, its emulator and pytest. A quarter would do, but qemu keeps what it translates."""
@@ -80,7 +80,7 @@ def _pack(tar: TarArchive, folder: Path, cache: Path) -> None:
     for path in (*(ROOT / "dist").glob(f"{NAME}.*"), ROOT / "dist" / "SHA256SUMS"):
         tar.add(path, f"{CHECKOUT}/dist/{path.name}")
     tar.add(
-        kept_wheels("in_container", str(Layer(folder / "opt").python), cache), f"{IN_CONTAINER}/wheels/in_container"
+        cached_wheels("in_container", str(Layer(folder / "opt").python), cache), f"{IN_CONTAINER}/wheels/in_container"
     )
     tar.add(install_wheels("wheels", folder / "wheels"), f"{IN_CONTAINER}/wheels/wheels")
     tar.add(emulator_for(PLATFORM.cpu.lambda_name, folder), f"{IN_CONTAINER}/aws-lambda-rie")

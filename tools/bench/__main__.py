@@ -19,7 +19,7 @@ from tools.bench.size import lines, link_map_of, sizes, write_treemap
 from tools.bench.soak import LIMIT, soak
 from tools.bench.subjects import make_workspace
 from tools.support.product import NAME, ROOT, TARGET, interpreter
-from tools.support.wheels import kept_wheels
+from tools.support.wheels import cached_wheels
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +63,7 @@ def _interpreter(options: argparse.Namespace, folder: Path) -> int:
     from tools.bench.interpreter_report import write_report  # noqa: PLC0415 (what draws the picture takes long to import)
 
     ours = Path(interpreter(folder)).resolve()
-    site = kept_wheels("pyperformance", str(ours), cache_folder())
+    site = cached_wheels("pyperformance", str(ours), cache_folder())
     chosen = [each for each in benchmarks(site) if not options.only or each.name in options.only.split(",")]
     interpreters = make_interpreters(ours, options.against or (DEBIAN,), cache_folder())
     print(write_report(compare(interpreters, chosen, site, folder, options.rounds), options.rounds, options.output))

@@ -12,7 +12,7 @@ from builder.interpreters.cpython import bytecode, startup_bundle
 from tools.conformance.run import options_of
 from tools.support.fake_api import BOOTSTRAP
 from tools.support.product import TARGET, interpreter
-from tools.support.wheels import kept_wheels
+from tools.support.wheels import cached_wheels
 
 HANDLER = "function.handler"
 FUNCTION = """
@@ -83,7 +83,7 @@ def make_workspace(root: Path) -> Workspace:
     if "LAYER_PYTHON" in os.environ:
         shutil.copytree(python.parents[1], root / "layer", symlinks=True)
         _bring_loop_of_repository(root / "layer", python)
-    shutil.copytree(kept_wheels("conformance", str(python), cache_folder()), root / "site")
+    shutil.copytree(cached_wheels("conformance", str(python), cache_folder()), root / "site")
     (root / "task").mkdir()
     (root / "task" / "function.py").write_text(FUNCTION, encoding="utf-8")
     shutil.copy(Path(__file__).with_name("raw_loop.py"), root)

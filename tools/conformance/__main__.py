@@ -14,7 +14,7 @@ from tools.conformance.compare import Comparison
 from tools.conformance.run import ours, reference, run
 from tools.conformance.table import diff, document
 from tools.support.product import interpreter
-from tools.support.wheels import kept_wheels
+from tools.support.wheels import cached_wheels
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "conformance.md"
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(python: str, word: str) -> int:
-    site = kept_wheels("conformance", python, cache_folder())
+    site = cached_wheels("conformance", python, cache_folder())
     chapters: list[tuple[str, list[Comparison]]] = []
     for group in GROUPS:
         cases = [case for case in group.cases if word in case.name or word in group.title]

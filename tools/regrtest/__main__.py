@@ -53,7 +53,7 @@ def _run(arguments: Sequence[str] | None, terminal: Terminal) -> None:
         problems = _test(expectations, regrtest, (*further, *files), terminal)
     print(f"Log: {path}")
     if problems:
-        do = "See what changed; if that is intended, say why in {PRODUCT.file('regrtest.toml')}."
+        do = f"See what changed; if that is intended, say why in {PRODUCT.file('regrtest.toml')}."
         raise BuildError("CPython's tests do not match regrtest.toml.", "\n       ".join(problems), do)
 
 

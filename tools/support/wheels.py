@@ -28,7 +28,7 @@ def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2)
     return folder
 
 
-def kept_wheels(requirements: str, interpreter: str, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
+def cached_wheels(requirements: str, interpreter: str, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
     """The same, installed once for these hashes and this interpreter, with its bytecode, and kept in ``cache``."""
     version = subprocess.run((interpreter, "-VV"), check=True, capture_output=True).stdout
     parts = (_locked(requirements).read_bytes(), version, PLATFORM.cpu.machine.encode(), bytes([glibc]))

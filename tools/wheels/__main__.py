@@ -1,4 +1,4 @@
-"""The command line: imports the packages, runs the programs, prints what came of each, and writes docs/wheels.md."""
+"""The command line: imports packages, runs scenarios, prints each result, and writes docs/wheels.md."""
 
 import argparse
 import json
@@ -12,22 +12,22 @@ from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.errors import BuildError
 from tools.support.product import ROOT, interpreter
-from tools.support.wheels import DEBIAN_11, kept_wheels
-from tools.wheels.environments import Place, in_container, on_host
+from tools.support.wheels import DEBIAN_11, cached_wheels
+from tools.wheels.environments import Environment, in_container, on_host
 from tools.wheels.packages import REQUIREMENTS, Packages, load_packages
-from tools.wheels.table import WORK, ImportResult, ScenarioResult, document, problems
+from tools.wheels.table import SCENARIOS, ImportResult, ScenarioResult, document, problems
 
 DOCUMENT = ROOT / "docs" / "wheels.md"
 IMAGE, SYSTEM = "debian11", "a container of Debian 11 (glibc 2.31)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Only a whole run in the default image writes the table."""
+    """Only a complete run in the default image writes the table."""
     parser = argparse.ArgumentParser(prog="wheels", description=__doc__)
-    parser.add_argument("word", nargs="*", help="only packages and programs whose name has one of these in it")
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument("--image", default=IMAGE, metavar="NAME", help=f"another image (default: {IMAGE})")
-    place.add_argument("--on-host", action="store_true", help="without a container")
+    parser.add_argument("name", nargs="*", help="only packages and scenarios whose name contains one of these")
+    environment = parser.add_mutually_exclusive_group()
+    environment.add_argument("--image", default=IMAGE, metavar="NAME", help="container image (default: %(default)s)")
+    environment.add_argument("--on-host", action="store_true", help="run without a container")
     options = parser.parse_args(arguments)
     return report_errors(lambda terminal: _run(options, terminal))
 
@@ -36,73 +36,75 @@ def _run(options: argparse.Namespace, terminal: Terminal) -> None:
     packages, cache = load_packages(), cache_folder()
     with tempfile.TemporaryDirectory(prefix="layer-") as folder:
         python = interpreter(Path(folder))
-        terminal.note("installing the packages, unless that is done")
-        site = kept_wheels(REQUIREMENTS, python, cache, DEBIAN_11)
+        terminal.note("installing the packages, unless they are cached")
+        site = cached_wheels(REQUIREMENTS, python, cache, DEBIAN_11)
         if options.on_host:
-            chosen = on_host(Path(python), site)
+            selected = on_host(Path(python), site)
         else:
-            chosen = in_container(options.image, Path(python), site, cache, terminal)
-        with chosen as place:
-            loaded, worked = results(place, tasks(packages, options.word))
-    wrong = list(problems(packages, loaded, worked))
-    imported, whole = (sum(getattr(result, what) for result in loaded) for what in ("imports", "whole"))
-    print(f"{imported} of {len(loaded)} packages import, {whole} of them with all that they have")
-    if not (options.word or options.on_host) and options.image == IMAGE:
+            selected = in_container(options.image, Path(python), site, cache, terminal)
+        with selected as run:
+            imports, scenarios = run_tasks(run, tasks(packages, options.name))
+    found = list(problems(packages, imports, scenarios))
+    importable, complete = (sum(getattr(result, what) for result in imports) for what in ("importable", "complete"))
+    print(f"{importable} of {len(imports)} packages import, {complete} of them completely")
+    if not (options.name or options.on_host) and options.image == IMAGE:
         unfinished = DOCUMENT.with_name(f"{DOCUMENT.name}.part")
-        unfinished.write_text(document(packages, loaded, worked, SYSTEM), encoding="utf-8")
+        unfinished.write_text(document(packages, imports, scenarios, SYSTEM), encoding="utf-8")
         os.replace(unfinished, DOCUMENT)
-    if wrong:
-        do = "See what changed; if it is to be so, say why in tools/wheels/packages.toml."
-        raise BuildError("Packages are not as packages.toml has them.", "\n       ".join(wrong), do)
+    if found:
+        do = "See what changed; if that is intended, say why in tools/wheels/packages.toml."
+        raise BuildError("Packages do not behave as packages.toml says.", "\n       ".join(found), do)
 
 
-def tasks(packages: Packages, words: Sequence[str]) -> list[str]:
-    """What `tools.wheels.guest` is to do. Programs come first: the longest task would otherwise end alone."""
-    programs = sorted(path.name for path in WORK.glob("with_*.py"))
-    everything = [*programs, *(":".join((name, *packages.first.get(name, ()))) for name in packages.ranks)]
-    return [task for task in everything if not words or any(word in task.partition(":")[0] for word in words)]
+def tasks(packages: Packages, names: Sequence[str]) -> list[str]:
+    """The tasks for `tools.wheels.guest`. Scenarios come first, or the longest task would run alone at the end."""
+    scenarios = sorted(path.name for path in SCENARIOS.glob("with_*.py"))
+    imports = (":".join((name, *packages.import_first.get(name, ()))) for name in packages.ranks)
+    return [
+        task for task in (*scenarios, *imports) if not names or any(name in task.partition(":")[0] for name in names)
+    ]
 
 
-def results(place: Place, todo: Sequence[str]) -> tuple[list[ImportResult], list[ScenarioResult]]:
-    """Carries the tasks out in a place.
+def run_tasks(run: Environment, todo: Sequence[str]) -> tuple[list[ImportResult], list[ScenarioResult]]:
+    """Runs the tasks in an environment.
 
     Raises:
-        BuildError: it did not come to its end there.
+        BuildError: the run there did not finish.
     """
-    loaded: list[ImportResult] = []
-    worked: list[ScenarioResult] = []
+    imports: list[ImportResult] = []
+    scenarios: list[ScenarioResult] = []
 
-    def take(line: bytes) -> None:
+    def parse(line: bytes) -> None:
         if not line.startswith(b"{"):
             print(line.decode(errors="replace"), file=sys.stderr)
             return
         found = json.loads(line)
-        result = ImportResult.read(found) if "package" in found else ScenarioResult(**found)
+        result = ImportResult.parse(found) if "package" in found else ScenarioResult(**found)
         if isinstance(result, ImportResult):
-            loaded.append(result)
+            imports.append(result)
         else:
-            worked.append(result)
-        problems = [f"    {module}: {said}" for module, said in result.failures.items()]
-        print(f"{'✗' if problems else '✓'} {result.name}", *problems, sep="\n", flush=True)
+            scenarios.append(result)
+        failures = [f"    {module}: {message}" for module, message in result.failures.items()]
+        print(f"{'✗' if failures else '✓'} {result.name}", *failures, sep="\n", flush=True)
 
-    code = place(todo, by_lines(take))
-    if code or len(loaded) + len(worked) < len(todo):
+    code = run(todo, split_lines(parse))
+    if code or len(imports) + len(scenarios) < len(todo):
         do = "The last lines above say more."
-        raise BuildError("The imports did not come to their end.", f"guest.py ended with exit code {code}.", do)
-    return loaded, worked
+        raise BuildError("The imports did not finish.", f"guest.py ended with exit code {code}.", do)
+    return imports, scenarios
 
 
-def by_lines(take: Callable[[bytes], object]) -> Callable[[bytes], None]:
-    """Pieces as they come from a pipe or a socket → whole lines."""
+def split_lines(callback: Callable[[bytes], object]) -> Callable[[bytes], None]:
+    """Chunks as they come from a pipe or a socket → whole lines."""
     rest = b""
 
-    def piece(more: bytes) -> None:
+    def receive(chunk: bytes) -> None:
         nonlocal rest
-        *lines, rest = (rest + more).split(b"\n")
+        *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            take(line)
+            callback(line)
 
-    return piece
+    return receive
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where the layer's interpreter runs: on this machine, or in a container that is like Lambda."""
+"""Environments for the layer's interpreter: this machine, or a container like Lambda's."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -14,16 +14,16 @@ from builder.executors.images import Images
 from builder.executors.tar_archive import TarArchive
 from tools.support.product import CLEAN
 
-Place = Callable[[Sequence[str], Callable[[bytes], object]], int]
-"""Runs ``guest.py`` on some packages' names, hands on what it writes as it comes, and returns its exit code."""
+Environment = Callable[[Sequence[str], Callable[[bytes], object]], int]
+"""Runs ``guest.py`` with some tasks, streams its output to a callback, and returns its exit code."""
 
 HERE = Path(__file__).parent
 MEMORY = 4 << 30
-"""Bytes for several functions at a time, the heaviest packages among them."""
+"""Bytes for several tasks in parallel, the heaviest packages among them."""
 
 
 @contextmanager
-def on_host(python: Path, site: Path) -> Iterator[Place]:
+def on_host(python: Path, site: Path) -> Iterator[Environment]:
     """``python`` is the layer's interpreter, ``site`` the folder with the packages."""
     environment = {**os.environ, **CLEAN, "PYTHONPATH": str(site)}
 
@@ -34,8 +34,8 @@ def on_host(python: Path, site: Path) -> Iterator[Place]:
 
 
 @contextmanager
-def in_container(image: str, python: Path, site: Path, cache: Path, terminal: Terminal) -> Iterator[Place]:
-    """The layer at /opt and the packages at /var/task, as Lambda has them; no network, and only /tmp can be written."""
+def in_container(image: str, python: Path, site: Path, cache: Path, terminal: Terminal) -> Iterator[Environment]:
+    """The layer at /opt and the packages at /var/task, as on Lambda; no network, and only /tmp is writable."""
     with connect() as engine:
         engine.sweep()
         root = Images(engine, cache, terminal).root(image)

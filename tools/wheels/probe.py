@@ -1,4 +1,4 @@
-"""In a fresh process of the layer's interpreter: imports the modules it is given, and tells which of them did not."""
+"""Runs in a fresh process of the layer's interpreter: imports the given modules and prints the failures as JSON."""
 
 import importlib
 import json
@@ -8,6 +8,6 @@ failures = {}
 for module in sys.argv[1:]:
     try:
         importlib.import_module(module)
-    except BaseException as error:  # noqa: BLE001 - Rust's panics are no Exceptions, nor is what ends a process
+    except BaseException as error:  # noqa: BLE001 - Rust's panics are not Exceptions, nor is SystemExit
         failures[module] = f"{type(error).__name__}: {error}".partition("\n")[0]
-sys.stdout.write(f"\n{json.dumps(failures)}\n")  # below whatever the modules printed
+sys.stdout.write(f"\n{json.dumps(failures)}\n")  # after whatever the modules printed

@@ -1,4 +1,4 @@
-"""Results → text for a person."""
+"""Renders the results as docs/wheels.md, and compares them with the expectations."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from tools.wheels.packages import Packages
 
-WORK = Path(__file__).with_name("scenarios")
+SCENARIOS = Path(__file__).with_name("scenarios")
 
 HEAD = """\
 # Wheels
@@ -40,99 +40,101 @@ Not in it, though downloaded as much:
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What came of importing one package."""
+    """The result of importing one package."""
 
     name: str
     version: str
-    floor: str
-    """The oldest glibc that is named inside the wheel, or a question mark: some name it in their file's name alone."""
+    glibc: str
+    """The oldest glibc named inside the wheel; a question mark if only its file name has one."""
     modules: tuple[str, ...]
     failures: Mapping[str, str]
-    """Module → what its import said."""
+    """Module → the exception of its import."""
 
     @property
-    def whole(self) -> bool:
-        """Whether all that it has can be imported, and there is something."""
+    def complete(self) -> bool:
+        """Whether there are modules, and all of them can be imported."""
         return bool(self.modules) and not self.failures
 
     @property
-    def imports(self) -> bool:
+    def importable(self) -> bool:
         return len(self.failures) < len(self.modules)
 
     @classmethod
-    def read(cls, line: Mapping[str, Any]) -> Self:
-        """Of what `tools.wheels.guest` writes."""
+    def parse(cls, line: Mapping[str, Any]) -> Self:
+        """From a line of `tools.wheels.guest`."""
         minors = [int(minor) for tag in line["tags"] for minor in re.findall(r"manylinux_2_(\d+)_", tag)]
         minors += [17 for tag in line["tags"] if "manylinux2014_" in tag]
-        floor = f"2.{min(minors)}" if minors else "?"
-        return cls(line["package"], line["version"], floor, tuple(line["modules"]), line["failures"])
+        glibc = f"2.{min(minors)}" if minors else "?"
+        return cls(line["package"], line["version"], glibc, tuple(line["modules"]), line["failures"])
 
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """What came of one program."""
+    """The result of one scenario."""
 
     name: str
-    said: str
+    output: str
     failures: Mapping[str, str]
     """Empty, or one that says how it ended."""
 
     @property
-    def task(self) -> str:
-        """What the program does, in its own words."""
-        docstring = ast.get_docstring(ast.parse((WORK / self.name).read_text(encoding="utf-8"))) or ""
+    def description(self) -> str:
+        """The first line of the script's docstring."""
+        docstring = ast.get_docstring(ast.parse((SCENARIOS / self.name).read_text(encoding="utf-8"))) or ""
         return docstring.partition("\n")[0]
 
 
-def problems(packages: Packages, loaded: Sequence[ImportResult], worked: Sequence[ScenarioResult]) -> Iterator[str]:
-    """What nobody has explained, and explanations of what is not so."""
-    for result in loaded:
+def problems(packages: Packages, imports: Sequence[ImportResult], scenarios: Sequence[ScenarioResult]) -> Iterator[str]:
+    """Unexpected failures, and expected failures that do not occur."""
+    for result in imports:
         if not result.modules:
             yield f"{result.name}: there is nothing to import"
-        for module, said in result.failures.items():
-            if (result.name, module) not in packages.refused:
-                yield f"{result.name}: {module}: {said}"
-    failures = {(result.name, module) for result in loaded for module in result.failures}
-    tried = {result.name for result in loaded}
-    for package, module in packages.refused:
+        for module, message in result.failures.items():
+            if (result.name, module) not in packages.expected_failures:
+                yield f"{result.name}: {module}: {message}"
+    failures = {(result.name, module) for result in imports for module in result.failures}
+    tried = {result.name for result in imports}
+    for package, module in packages.expected_failures:
         if package in tried and (package, module) not in failures:
-            yield f"{package}: packages.toml says why {module} cannot be imported, and it can"
-    for program in worked:
-        yield from (f"{program.name}: {how}" for how in program.failures.values())
+            yield f"{package}: packages.toml says why {module} cannot be imported, but it can"
+    for scenario in scenarios:
+        yield from (f"{scenario.name}: {failure}" for failure in scenario.failures.values())
 
 
-def document(packages: Packages, loaded: Sequence[ImportResult], worked: Sequence[ScenarioResult], system: str) -> str:
+def document(
+    packages: Packages, imports: Sequence[ImportResult], scenarios: Sequence[ScenarioResult], system: str
+) -> str:
     """The whole of docs/wheels.md."""
-    modules = sum(len(result.modules) for result in loaded)
-    part = [result for result in loaded if result.failures]
+    modules = sum(len(result.modules) for result in imports)
+    incomplete = [result for result in imports if result.failures]
     text = HEAD.format(
         system=system,
-        count=len(loaded),
-        imported=sum(result.imports for result in loaded),
-        whole=sum(result.whole for result in loaded),
-        loaded=modules - sum(len(result.failures) for result in part),
+        count=len(imports),
+        imported=sum(result.importable for result in imports),
+        whole=sum(result.complete for result in imports),
+        loaded=modules - sum(len(result.failures) for result in incomplete),
         modules=modules,
-        left_out="".join(f"| {', '.join(entry.packages)} | {entry.why} |\n" for entry in packages.left_out),
+        left_out="".join(f"| {', '.join(entry.packages)} | {entry.why} |\n" for entry in packages.excluded),
     )
     text += "\n## What cannot be imported\n\n| package | module | what it says | why |\n| --- | --- | --- | --- |\n"
-    for result in part:
-        for module, said in result.failures.items():
-            why = packages.refused.get((result.name, module), "**not explained**")
-            text += f"| {result.name} | `{module}` | `{_line(said)}` | {why} |\n"
+    for result in incomplete:
+        for module, message in result.failures.items():
+            why = packages.expected_failures.get((result.name, module), "**not explained**")
+            text += f"| {result.name} | `{module}` | `{_line(message)}` | {why} |\n"
     text += "\n## Work\n\nPrograms of `tools/wheels/scenarios/`, and what they print.\n\n| | | |\n| --- | --- | --- |\n"
-    for program in worked:
-        outcome = _line(program.said) or "✓"
-        for how in program.failures.values():
-            outcome = f"**{_line(how)}**"
-        text += f"| `{program.name}` | {program.task} | {outcome} |\n"
+    for scenario in scenarios:
+        outcome = _line(scenario.output) or "✓"
+        for failure in scenario.failures.values():
+            outcome = f"**{_line(failure)}**"
+        text += f"| `{scenario.name}` | {scenario.description} | {outcome} |\n"
     text += (
         "\n## Packages\n\nglibc: the oldest that is named inside a wheel; Amazon Linux 2 has 2.26, 2023 has 2.34.\n\n"
     )
     text += "| rank | package | version | glibc | modules | |\n| ---: | --- | --- | --- | ---: | --- |\n"
-    for result in loaded:
-        loads = f"all but {len(result.failures)}" if result.failures else "✓"
-        about = f"| {packages.ranks[result.name]} | {result.name} | {result.version} | {result.floor} "
-        text += f"{about}| {len(result.modules)} | {loads} |\n"
+    for result in imports:
+        status = f"all but {len(result.failures)}" if result.failures else "✓"
+        about = f"| {packages.ranks[result.name]} | {result.name} | {result.version} | {result.glibc} "
+        text += f"{about}| {len(result.modules)} | {status} |\n"
     return text
 
 
