@@ -1,1 +1,1 @@
-"""That the comparison finds what it is there to find."""
+"""Tests that the comparison finds what it should."""

@@ -1,4 +1,4 @@
-"""What the conformance session lets pass, and what it does not."""
+"""Which differences the conformance session accepts, and which it rejects."""
 
 import subprocess
 import sys
@@ -19,29 +19,29 @@ def outcome(bodies: str = "{}") -> Outcome:
     return {**empty, "calls": calls, "bodies": (bodies,), "exit": ("waits",)}
 
 
-def test_there_are_at_least_eighty_cases_each_with_a_name_of_its_own_in_its_chapter() -> None:
+def test_there_are_at_least_eighty_cases_with_unique_names_per_chapter() -> None:
     names = Counter((group.title, case.name) for group in GROUPS for case in group.cases)
     assert len(names) >= 80
     assert [name for name, count in names.items() if count > 1] == []
 
 
-def test_every_rule_is_asked_for_by_a_case() -> None:
+def test_every_rule_is_used_by_a_case() -> None:
     assert {rule for group in GROUPS for case in group.cases for rule in case.differs.values()} == set(Rule)
 
 
-def test_a_difference_that_is_told_is_none_to_complain_about() -> None:
+def test_a_declared_difference_is_no_problem() -> None:
     assert problems(("log",), {"log": Rule.ONE_RECORD}) == []
 
 
-def test_a_difference_that_is_not_told_is() -> None:
+def test_an_undeclared_difference_is_a_problem() -> None:
     assert problems(("log", "bodies"), {"log": Rule.ONE_RECORD}) == ["bodies: differ, and no rule says so"]
 
 
-def test_a_told_difference_that_is_not_there_is() -> None:
-    assert problems((), {"log": Rule.ONE_RECORD}) == ["log: a rule says that they differ, and they do not"]
+def test_a_declared_difference_that_does_not_occur_is_a_problem() -> None:
+    assert problems((), {"log": Rule.ONE_RECORD}) == ["log: a rule says that they differ, but they do not"]
 
 
-def test_other_calls_explain_whatever_comes_of_them() -> None:
+def test_different_calls_explain_everything_that_follows_from_them() -> None:
     assert problems(("calls", "bodies", "exit"), {"calls": Rule.GOES_ON}) == []
 
 
@@ -51,10 +51,10 @@ def test_the_diff_shows_both_sides_and_the_rule() -> None:
     assert lines == [f"  bodies: {Rule.WORDING.value}", "    -old", "    +new"]
 
 
-@pytest.mark.parametrize(("told", "why"), [({"bodies": Rule.WORDING}, "wording"), ({}, "**not told**")])
-def test_the_table_has_a_row_for_every_case(told: dict[Aspect, Rule], why: str) -> None:
+@pytest.mark.parametrize(("declared", "why"), [({"bodies": Rule.WORDING}, "wording"), ({}, "**not declared**")])
+def test_the_table_has_a_row_for_every_case(declared: dict[Aspect, Rule], why: str) -> None:
     same = Comparison(Case("a_b"), outcome(), outcome())
-    different = Comparison(Case("other", differs=told), outcome(bodies="o|d"), outcome(bodies="new"))
+    different = Comparison(Case("other", differs=declared), outcome(bodies="o|d"), outcome(bodies="new"))
     text = document([("Chapter", [same, different])], "1.2")
     assert "2 cases" in text
     assert "| a\\_b | `response {}` | | same | |" in text

@@ -1,6 +1,6 @@
-"""The loop beside awslambdaric, which Lambda's managed Python runs: the same cases, the same interpreter, every byte.
+"""Compares the loop with awslambdaric, which Lambda's managed Python runs: same cases, same interpreter, every byte.
 
-``nox -s conformance`` runs each case of ``cases/`` through both, against the fake Runtime API of ``tools/support``. A
-difference must be told beside its case, with the rule that asks for it; one that is not told fails the session, and
-so does one that is told and is not there. ``docs/conformance.md`` is its table.
+``nox -s conformance`` runs each case of ``cases/`` on both, against a fake Runtime API. A difference must be declared
+with its case, with the rule that requires it; one that is not declared fails the session, and so does one that is
+declared but does not occur. The results are in ``docs/conformance.md``.
 """

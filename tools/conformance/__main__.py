@@ -1,4 +1,4 @@
-"""The command line: runs the cases through both runtimes, prints the diff, writes the table."""
+"""The command line: runs the cases on both runtimes, prints the differences, and writes the table."""
 
 import argparse
 import os
@@ -20,24 +20,24 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "conformance.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs every case, or those whose name has a word in it; only a whole run writes the table."""
+    """Runs every case, or those selected by name; only a complete run writes the table."""
     parser = argparse.ArgumentParser(prog="conformance", description=__doc__)
-    parser.add_argument("word", nargs="?", default="", help="only cases whose name or chapter has this in it")
-    word = parser.parse_args(arguments).word
+    parser.add_argument("name", nargs="?", default="", help="only cases whose name or chapter contains this")
+    name = parser.parse_args(arguments).name
     with tempfile.TemporaryDirectory(prefix="layer-") as folder:
-        return _compare(interpreter(Path(folder)), word)
+        return _compare(interpreter(Path(folder)), name)
 
 
-def _compare(python: str, word: str) -> int:
+def _compare(python: str, name: str) -> int:
     site = cached_wheels("conformance", python, cache_folder())
     chapters: list[tuple[str, list[Comparison]]] = []
     for group in GROUPS:
-        cases = [case for case in group.cases if word in case.name or word in group.title]
+        cases = [case for case in group.cases if name in case.name or name in group.title]
         chapters.append(
             (
                 group.title,
                 [
-                    _one(Comparison(case, run(case, reference(python), site), run(case, ours(python), site)))
+                    _print(Comparison(case, run(case, reference(python), site), run(case, ours(python), site)))
                     for case in cases
                 ],
             )
@@ -45,10 +45,10 @@ def _compare(python: str, word: str) -> int:
     everything = [comparison for _, comparisons in chapters for comparison in comparisons]
     wrong = [comparison for comparison in everything if comparison.problems]
     different = sum(1 for comparison in everything if comparison.different)
-    print(f"{len(everything)} cases, {different} differ, {len(wrong)} otherwise than told")
+    print(f"{len(everything)} cases, {different} differ, {len(wrong)} not as declared")
     for comparison in wrong:
         print(f"- {comparison.case.name}: {'; '.join(comparison.problems)}")
-    if not word:
+    if not name:
         (version,) = (found.version for found in distributions(name="awslambdaric", path=[str(site)]))
         unfinished = DOCUMENT.with_name(f"{DOCUMENT.name}.part")
         unfinished.write_text(document(chapters, version), encoding="utf-8")
@@ -56,7 +56,7 @@ def _compare(python: str, word: str) -> int:
     return 1 if wrong else 0
 
 
-def _one(comparison: Comparison) -> Comparison:
+def _print(comparison: Comparison) -> Comparison:
     print(f"{'≠' if comparison.different else '='} {comparison.case.name}")
     for line in diff(comparison):
         print(line)

@@ -1,7 +1,7 @@
-"""The Runtime API that both runtimes talk to: it plays a list of replies, and keeps what it was asked.
+"""A fake Runtime API for both runtimes: it sends a list of replies and records the requests.
 
-The tests' own (``tests/runtime/fake_api.py``) holds the loop to what HTTP allows. This one takes whatever comes: the
-reference sends headers that are not ASCII.
+The tests' own (``tools/support/fake_api.py``) holds the loop to what HTTP allows. This one is lenient: the reference
+sends headers that are not ASCII.
 """
 
 import socket
@@ -15,7 +15,7 @@ from tools.support.fake_api import ACCEPTED, Reply
 
 @dataclass(frozen=True)
 class Request:
-    """One request; ``headers`` by lower-case name, as text of Latin-1, which any byte is."""
+    """One request; ``headers`` by lower-case name, decoded as Latin-1, which accepts any byte."""
 
     method: str
     path: str
@@ -24,15 +24,16 @@ class Request:
 
 
 class RecordingApi:
-    """Replies to each GET with the next of ``sends`` and to each POST with the next of ``answers``, or accepts it.
+    """Replies to each GET with the next of ``get_replies`` and to each POST with the next of ``post_replies``, if any.
 
-    When ``sends`` are at their end, a GET is left waiting, as Lambda leaves it, and ``idle`` is set.
+    When ``get_replies`` are exhausted, it leaves a GET pending, as Lambda does, and sets ``idle``. Further POSTs are
+    accepted.
     """
 
-    def __init__(self, sends: Iterable[Reply], answers: Iterable[Reply]) -> None:
+    def __init__(self, get_replies: Iterable[Reply], post_replies: Iterable[Reply]) -> None:
         self.requests: list[Request] = []
         self.idle = threading.Event()
-        self._sends, self._answers = list(sends), list(answers)
+        self._get_replies, self._post_replies = list(get_replies), list(post_replies)
         self._connections: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = "{}:{}".format(*self._listener.getsockname())
@@ -63,7 +64,7 @@ class RecordingApi:
             return  # The runtime was ended.
 
     def _reply(self, connection: socket.socket, request: Request) -> bool:
-        replies = self._sends if request.method == "GET" else self._answers
+        replies = self._get_replies if request.method == "GET" else self._post_replies
         if not replies and request.method == "GET":
             self.idle.set()
             return False
@@ -88,7 +89,7 @@ def _read(stream: BufferedReader) -> Request | None:
 
 
 def _read_headers(stream: BufferedReader) -> dict[str, str]:
-    """Headers, or the trailers behind a chunked body."""
+    """Headers, or the trailers after a chunked body."""
     headers = {}
     while line := stream.readline().decode("latin-1").rstrip("\r\n"):
         name, _, value = line.partition(":")

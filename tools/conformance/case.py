@@ -1,4 +1,4 @@
-"""What a case is: a function, what is sent to it, and where the two runtimes may differ, and why."""
+"""A case: a function, the replies that its runtime gets, where the two runtimes may differ, and why."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from tools.support.fake_api import Reply, event
 
 Aspect = Literal["calls", "error type", "x-ray", "headers", "bodies", "log", "warning", "frames", "exit"]
 """What is compared: the order of calls; the header with an error's type; X-Ray's header; all other headers; bodies;
-what is written to stdout and stderr, but for the reference's warning; that; frames on the telemetry descriptor; the
+output to stdout and stderr, except the reference's warning; that warning; frames on the telemetry descriptor; the
 exit code."""
 
 FUNCTION = "function.handler"
 
 
 class Rule(Enum):
-    """Why the loop differs: what it was asked to do beyond, or other than, the managed runtime."""
+    """Why the loop differs: a requirement that exceeds, or departs from, the managed runtime."""
 
     ASYNC = "Beyond: `async def` handlers."
     CALLABLE = "Beyond: the handler is checked to be callable when the function is loaded."
@@ -46,16 +46,16 @@ class Rule(Enum):
 
 @dataclass(frozen=True)
 class Case:
-    """One case. ``code`` is the function's module; ``sends`` the replies to ``/next``, ``answers`` those to POSTs.
+    """One case. ``code`` is the function's module; ``get_replies`` go to ``/next``, ``post_replies`` to POSTs.
 
-    ``differs`` names each aspect in which the runtimes differ, with its rule. ``files`` are more files of the function.
-    ``telemetry`` hands over a telemetry descriptor. ``every_header`` compares those too that are HTTP's own.
+    ``differs`` maps each aspect in which the runtimes differ to its rule. ``files`` are more files of the function.
+    ``telemetry`` provides a telemetry descriptor. ``every_header`` also compares headers that belong to HTTP itself.
     """
 
     name: str
     code: str = "def handler(event, context): return event"
-    sends: tuple[Reply, ...] = (event({}),)
-    answers: tuple[Reply, ...] = ()
+    get_replies: tuple[Reply, ...] = (event({}),)
+    post_replies: tuple[Reply, ...] = ()
     handler: str = FUNCTION
     files: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Group:
-    """Cases of one subject: a chapter of the table."""
+    """Cases on one subject: a chapter of the document."""
 
     title: str
     cases: tuple[Case, ...]
@@ -79,6 +79,6 @@ def returns(name: str, expression: str, imports: str = "", differs: Mapping[Aspe
 
 
 def does(name: str, *lines: str, imports: str = "", **options: object) -> Case:
-    """A handler made of lines."""
+    """A handler with the given lines as its body."""
     body = "".join(f"    {line}\n" for line in lines)
     return Case(name, f"{imports}\ndef handler(event, context):\n{body}", **options)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Two outcomes → where they differ, and whether that was told."""
+"""Compares two outcomes, and their differences with the declared ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 
 @dataclass(frozen=True)
 class Comparison:
-    """A case and what came of it."""
+    """A case and its outcome on both runtimes."""
 
     case: Case
     reference: Outcome
@@ -24,7 +24,7 @@ class Comparison:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong: differences that nobody told, and told ones that are not there."""
+        """Differences that are not declared, and declared ones that do not occur."""
         return problems(self.different, self.case.differs)
 
     @property
@@ -32,11 +32,11 @@ class Comparison:
         return list(dict.fromkeys(self.case.differs.values()))
 
 
-def problems(different: tuple[Aspect, ...], told: Mapping[Aspect, Rule]) -> list[str]:
-    """Other calls have other headers, bodies, logs and ends: a rule for the calls stands for all of them."""
-    untold = () if "calls" in told else tuple(aspect for aspect in different if aspect not in told)
-    missing = tuple(aspect for aspect in told if aspect not in different)
+def problems(different: tuple[Aspect, ...], declared: Mapping[Aspect, Rule]) -> list[str]:
+    """Different calls entail different headers, bodies, logs and exits: a rule for the calls covers all of them."""
+    undeclared = () if "calls" in declared else tuple(aspect for aspect in different if aspect not in declared)
+    missing = tuple(aspect for aspect in declared if aspect not in different)
     return [
-        *(f"{aspect}: differ, and no rule says so" for aspect in untold),
-        *(f"{aspect}: a rule says that they differ, and they do not" for aspect in missing),
+        *(f"{aspect}: differ, and no rule says so" for aspect in undeclared),
+        *(f"{aspect}: a rule says that they differ, but they do not" for aspect in missing),
     ]

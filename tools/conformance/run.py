@@ -1,4 +1,4 @@
-"""One case through one runtime: a process, a fake Runtime API, and what came of it."""
+"""Runs one case on one runtime: a process, a fake Runtime API, and the outcome."""
 
 import json
 import os
@@ -15,18 +15,18 @@ from tools.conformance.api import RecordingApi, Request
 from tools.conformance.case import Aspect, Case
 from tools.support.fake_api import BOOTSTRAP
 
-SAFETY_NET = 60.0
-"""Seconds after which a runtime that neither ends nor asks for more is ended. No case waits for it."""
+TIMEOUT = 60.0
+"""Seconds after which a runtime that neither exits nor requests another event is killed. No case relies on it."""
 
 ERROR_TYPE = "lambda-runtime-function-error-type"
 XRAY_CAUSE = "lambda-runtime-function-xray-error-cause"
 HTTP_OWN = {"host", "content-length", "accept", "accept-encoding", "connection"}
-"""Headers that say nothing about a function; the fake API checks lengths itself."""
+"""Headers that do not depend on the function; the fake API checks lengths itself."""
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """A runtime to compare: ``prefix`` starts it, the handler's name follows."""
+    """A runtime to compare: ``prefix`` is its command, to be followed by the handler's name."""
 
     name: str
     prefix: tuple[str, ...]
@@ -37,7 +37,7 @@ def ours(interpreter: str) -> Runtime:
 
 
 def options_of(bootstrap: Path) -> list[str]:
-    """The interpreter's options, as the first line of bootstrap has them."""
+    """The interpreter's options, from bootstrap's shebang."""
     return bootstrap.read_text(encoding="utf-8").partition("\n")[0].split()[1:]
 
 
@@ -46,19 +46,19 @@ def reference(interpreter: str) -> Runtime:
 
 
 WARNING = "LAMBDA_WARNING: "
-"""Begins a text of the reference's own about updates of the managed runtime."""
+"""Prefix of the reference's own message about updates of the managed runtime."""
 
 Outcome = Mapping[Aspect, tuple[str, ...]]
-"""What came of a case, aspect by aspect, with everything that differs from run to run made the same."""
+"""The outcome of a case by aspect, with everything that varies between runs normalised."""
 
 
 def run(case: Case, runtime: Runtime, site: Path) -> Outcome:
-    """Runs a case. ``site`` holds awslambdaric and what it needs; both runtimes have it on PYTHONPATH."""
+    """Runs a case. ``site`` contains awslambdaric and its dependencies; both runtimes have it on PYTHONPATH."""
     with tempfile.TemporaryDirectory(prefix="conformance-") as name:
         folder = Path(name).resolve()
         task = folder / "task"
         _write(task, case)
-        api = RecordingApi(case.sends, case.answers)
+        api = RecordingApi(case.get_replies, case.post_replies)
         variables = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(site),
@@ -71,22 +71,24 @@ def run(case: Case, runtime: Runtime, site: Path) -> Outcome:
             **case.variables,
         }
         try:
-            code = _watch((*runtime.prefix, case.handler), variables, api, folder, case.telemetry)
+            code = _run_process((*runtime.prefix, case.handler), variables, api, folder, case.telemetry)
         finally:
             api.close()
-        same = _Same({str(task): "/var/task", str(site): "/site", api.endpoint: "api", str(folder): "/folder"})
+        normalise = _Normaliser(
+            {str(task): "/var/task", str(site): "/site", api.endpoint: "api", str(folder): "/folder"}
+        )
         posts = [request for request in api.requests if request.method == "POST"]
         errors = [request for request in posts if request.path.endswith("/error")]
-        out, err = (same(_text((folder / name).read_bytes())) for name in ("out", "err"))
+        out, err = (normalise(_text((folder / name).read_bytes())) for name in ("out", "err"))
         return {
             "calls": tuple(f"{request.method} {_short(request.path)}" for request in api.requests),
             "error type": tuple(request.headers.get(ERROR_TYPE, "") for request in errors),
-            "x-ray": tuple(same(_xray(request.headers.get(XRAY_CAUSE, ""))) for request in errors),
-            "headers": tuple(same(_headers(request, case.every_header)) for request in api.requests),
-            "bodies": tuple(same(_text(request.body)) for request in posts),
+            "x-ray": tuple(normalise(_xray(request.headers.get(XRAY_CAUSE, ""))) for request in errors),
+            "headers": tuple(normalise(_headers(request, case.every_header)) for request in api.requests),
+            "bodies": tuple(normalise(_text(request.body)) for request in posts),
             "log": _log(_without_warning(out), _without_warning(err)),
             "warning": tuple(line for line in (out + err).split("\n") if WARNING in line),
-            "frames": tuple(map(same, _frames((folder / "frames").read_bytes()))) if case.telemetry else (),
+            "frames": tuple(map(normalise, _frames((folder / "frames").read_bytes()))) if case.telemetry else (),
             "exit": ("waits" if code is None else str(code),),
         }
 
@@ -98,10 +100,10 @@ def _write(task: Path, case: Case) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _watch(
+def _run_process(
     command: tuple[str, ...], variables: dict[str, str], api: RecordingApi, folder: Path, telemetry: bool
 ) -> int | None:
-    """Runs until the runtime waits for an event that does not come, or ends; its exit code if it ended."""
+    """Runs until the runtime waits for an event after the last one, or exits; returns its exit code if it exited."""
     with (
         (folder / "out").open("wb") as out,
         (folder / "err").open("wb") as err,
@@ -119,20 +121,20 @@ def _watch(
             pass_fds=(frames.fileno(),) if telemetry else (),
         )
         try:
-            deadline = time.monotonic() + SAFETY_NET
+            deadline = time.monotonic() + TIMEOUT
             while not api.idle.wait(0.002):
                 if (code := process.poll()) is not None:
                     return code
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"{' '.join(command)} neither ended nor asked for the next event")
+                    raise TimeoutError(f"{' '.join(command)} neither exited nor requested the next event")
             return None
         finally:
             process.kill()
             process.wait()
 
 
-class _Same:
-    """Takes out of a text what differs from run to run."""
+class _Normaliser:
+    """Replaces whatever varies between runs in a text."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
@@ -158,16 +160,16 @@ def _xray(header: str) -> str:
     if not header:
         return ""
     cause = json.loads(header.encode("latin-1"))
-    cause["paths"].sort()  # The reference takes them out of a set.
+    cause["paths"].sort()  # The reference takes them from a set.
     return ("" if header.isascii() else "(not ASCII) ") + json.dumps(cause)
 
 
 def _headers(request: Request, every: bool) -> str:
-    kept = {name: value for name, value in request.headers.items() if _counts(name, every)}
-    return "\n".join(f"{name}: {value}" for name, value in sorted(kept.items()))
+    compared = {name: value for name, value in request.headers.items() if _is_compared(name, every)}
+    return "\n".join(f"{name}: {value}" for name, value in sorted(compared.items()))
 
 
-def _counts(name: str, every: bool) -> bool:
+def _is_compared(name: str, every: bool) -> bool:
     if name in HTTP_OWN or name in (ERROR_TYPE, XRAY_CAUSE):
         return False
     return every or name == "content-type" or name.startswith("lambda-")
@@ -178,13 +180,13 @@ def _without_warning(log: str) -> str:
 
 
 def _log(out: str, err: str) -> tuple[str, ...]:
-    """Lambda keeps both streams in one log; which one a line went to is still told."""
+    """Lambda merges both streams into one log; the outcome still shows which one the output went to."""
     return (*((out,) if out else ()), *((f"(stderr) {err}",) if err else ()))
 
 
 def _frames(data: bytes) -> Iterator[str]:
     while data:
         kind, length, micros = struct.unpack(">IIQ", data[:16])
-        when = "now" if abs(micros / 1e6 - time.time()) < SAFETY_NET else str(micros)
+        when = "now" if abs(micros / 1e6 - time.time()) < TIMEOUT else str(micros)
         yield f"{kind:08X} {when} {_text(data[16 : 16 + length])}"
         data = data[16 + length :]

@@ -1,4 +1,4 @@
-"""Comparisons → text for a person: a diff for the terminal, a table for the documents."""
+"""Renders comparisons: a diff for the terminal, a table for docs/conformance.md."""
 
 import difflib
 import re
@@ -10,7 +10,7 @@ from tools.conformance.compare import Comparison
 from tools.conformance.run import Outcome
 
 WIDTH = 110
-"""Characters of an outcome that the table shows: enough to see what a case is about."""
+"""Maximum characters of an outcome in the table: enough to see what a case is about."""
 
 HEAD = """\
 # Conformance
@@ -31,13 +31,13 @@ line feed, `␍` a carriage return, `⇥` a tab.
 MOST_TELLING: tuple[Aspect, ...] = (
     *("calls", "bodies", "frames", "log", "headers", "x-ray", "error type", "warning", "exit"),
 )
-"""What the table shows of a case with more than one difference."""
+"""Which aspect the table shows of a case with more than one difference: the first of these."""
 
 VISIBLE = str.maketrans({"\n": "⏎", "\r": "␍", "\t": "⇥", "|": "\\|", "`": "'"})
 
 
 def diff(comparison: Comparison) -> Iterator[str]:
-    """Lines that show where the two outcomes of a case differ."""
+    """Lines that show where a case's two outcomes differ."""
     for aspect in comparison.different:
         rule = comparison.case.differs.get(aspect) or comparison.case.differs.get("calls")
         yield f"  {aspect}: {rule.value if rule else 'UNEXPLAINED'}"
@@ -66,18 +66,18 @@ def _chapter(title: str, comparisons: Sequence[Comparison]) -> str:
 def _row(comparison: Comparison) -> str:
     name = _plain(comparison.case.name)
     if not comparison.different:
-        return f"| {name} | {_code(_gist(comparison.ours))} | | same | |\n"
-    # Error-type headers differ with every error: what else differs says more about the case.
+        return f"| {name} | {_code(_summary(comparison.ours))} | | same | |\n"
+    # Error-type headers differ with every error: other differences say more about the case.
     aspect = min(comparison.different, key=MOST_TELLING.index)
-    reference, ours = _unlike(comparison.reference, comparison.ours, aspect)
-    why = ", ".join([*map(_name, comparison.rules), *(["**not told**"] if comparison.problems else [])])
+    reference, ours = _excerpts(comparison.reference, comparison.ours, aspect)
+    why = ", ".join([*map(_name, comparison.rules), *(["**not declared**"] if comparison.problems else [])])
     return f"| {name} | {_code(reference)} | {_code(ours)} | different | {why} |\n"
 
 
-def _unlike(reference: Outcome, ours: Outcome, aspect: Aspect) -> tuple[str, str]:
-    """What the table shows of two outcomes that differ: around the first difference if that is far from the start."""
+def _excerpts(reference: Outcome, ours: Outcome, aspect: Aspect) -> tuple[str, str]:
+    """Excerpts of two outcomes that differ, around the first difference if that is far from the start."""
     if aspect == "calls":
-        return _gist(reference), _gist(ours)
+        return _summary(reference), _summary(ours)
     left, right = (f"{aspect}: " + " · ".join(outcome[aspect]) for outcome in (reference, ours))
     start = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
     if start < WIDTH // 2:
@@ -86,10 +86,10 @@ def _unlike(reference: Outcome, ours: Outcome, aspect: Aspect) -> tuple[str, str
     return f"{aspect}: …{left[cut:]}", f"{aspect}: …{right[cut:]}"
 
 
-def _gist(outcome: Outcome) -> str:
-    """The posts and their bodies, the log, and the end if there was one."""
+def _summary(outcome: Outcome) -> str:
+    """The POSTs and their bodies, the log, and the exit code if there was one."""
     posts = [call.removeprefix("POST ").rpartition("/")[2] for call in outcome["calls"] if call.startswith("POST")]
-    # What was logged is what a case of a log is about.
+    # The log comes first where it is the subject: where all results are null.
     body = [f"{end} {text}" for end, text in zip(posts, outcome["bodies"], strict=True)]
     log = outcome["frames"] or outcome["log"]
     shown = [*log, *body] if log and all(text.endswith("null") for text in body) else body
@@ -102,7 +102,7 @@ def _name(rule: Rule) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown takes as it is."""
+    """Escapes Markdown."""
     return re.sub(r"([_*|`])", r"\\\1", text)
 
 

@@ -4,7 +4,7 @@ from tools.conformance.cases.contexts import CONTEXTS
 from tools.conformance.cases.errors import ERRORS, REFUSALS
 from tools.conformance.cases.events import EVENTS
 from tools.conformance.cases.handlers import HANDLERS, LOADING
-from tools.conformance.cases.lifecycle import LIFE, START
+from tools.conformance.cases.lifecycle import SNAPSTART, START
 from tools.conformance.cases.logs import FRAMES, JSON_LOGS, TEXT_LOGS
 from tools.conformance.cases.results import RESULTS, UNENCODABLE
 
@@ -21,5 +21,5 @@ GROUPS = (
     TEXT_LOGS,
     JSON_LOGS,
     FRAMES,
-    LIFE,
+    SNAPSTART,
 )

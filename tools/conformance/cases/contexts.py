@@ -1,4 +1,4 @@
-"""The context, the environment, and headers that go both ways."""
+"""The context, the environment, and headers in both directions."""
 
 import json
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ NO_OBJECT: Mapping[Aspect, Rule] = {
 
 
 def client(name: str, header: str, **options: object) -> Case:
-    """A client context as it stands in its header."""
+    """A client context, given as its header."""
     return Case(name, SHOW_CLIENT, (event({}, client_context=header), event({}, 2)), **options)  # type: ignore[arg-type]
 
 
@@ -97,8 +97,8 @@ CONTEXTS = Group(
         Case("a Cognito identity that is no JSON", SHOW_IDENTITY, (event({}, cognito_identity="x"),), differs=ERROR),
         does("attributes can be set", "context.mine = 1", "return context.mine"),
         Case("the trace in the environment", TRACE, TWO_TRACES),
-        Case("Invocation-Id comes back with a response", sends=ECHO),
-        does("Invocation-Id comes back with an error", "1 / 0", sends=ECHO, differs=ERROR),
+        Case("Invocation-Id comes back with a response", get_replies=ECHO),
+        does("Invocation-Id comes back with an error", "1 / 0", get_replies=ECHO, differs=ERROR),
         returns("the working directory", "os.getcwd()", "import os"),
         returns("the first folder of sys.path", "sys.path[0]", "import sys"),
         returns("the execution environment", "os.environ['AWS_EXECUTION_ENV']", "import os"),

@@ -21,7 +21,7 @@ TWICE = (event({}), event({}, 2))
 ERRORS = Group(
     "Error in the handler",
     (
-        does("an exception", "raise ValueError('no')", sends=TWICE, differs=ERROR),
+        does("an exception", "raise ValueError('no')", get_replies=TWICE, differs=ERROR),
         does("an exception without a message", "raise ValueError", differs=ERROR),
         does("a message that is not ASCII", "raise ValueError('é世界😀')", differs=NOT_ASCII),
         does("a message of several lines", "raise ValueError('a\\n  b\\r\\nc')", differs=LINES),
@@ -64,7 +64,7 @@ ERRORS = Group(
         does(
             "a lone surrogate in a message",
             "raise ValueError('\\ud800')",
-            sends=TWICE,
+            get_replies=TWICE,
             differs={"calls": Rule.SURROGATE},
         ),
     ),
@@ -75,17 +75,27 @@ REFUSALS = Group(
     (
         Case(
             "413 to a response",
-            sends=TWICE,
-            answers=(Reply((reply("413 Payload Too Large", b"{}"),)),),
+            get_replies=TWICE,
+            post_replies=(Reply((reply("413 Payload Too Large", b"{}"),)),),
             differs=REFUSED,
         ),
-        Case("400 to a response", sends=TWICE, answers=(Reply((reply("400 Bad Request", b"{}"),)),), differs=REFUSED),
-        Case("500 to a response", sends=TWICE, answers=(Reply((reply("500 Internal", b"{}"),)),), differs=REFUSED),
+        Case(
+            "400 to a response",
+            get_replies=TWICE,
+            post_replies=(Reply((reply("400 Bad Request", b"{}"),)),),
+            differs=REFUSED,
+        ),
+        Case(
+            "500 to a response",
+            get_replies=TWICE,
+            post_replies=(Reply((reply("500 Internal", b"{}"),)),),
+            differs=REFUSED,
+        ),
         does(
             "413 to an error",
             "1 / 0",
-            sends=TWICE,
-            answers=(Reply((reply("413 Payload Too Large", b"{}"),)),),
+            get_replies=TWICE,
+            post_replies=(Reply((reply("413 Payload Too Large", b"{}"),)),),
             differs=REFUSED,
         ),
     ),

@@ -16,7 +16,7 @@ def shows(name: str, body: object, **headers: str | None) -> Case:
 
 
 def refused(name: str, body: bytes, differs: Mapping[Aspect, Rule] = ERROR) -> Case:
-    """What is no JSON, and then a good event."""
+    """An event that is not JSON, then a valid one."""
     return Case(name, SHOW, (event(body), event({}, 2)), differs=differs)
 
 

@@ -1,4 +1,4 @@
-"""Forms of the handler's name, and errors while the function is loaded."""
+"""Forms of the handler's name, and errors while the function is being loaded."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""SnapStart."""
+"""The first call, and SnapStart."""
 
 from collections.abc import Mapping
 
@@ -23,10 +23,10 @@ def failing(when: str) -> str:
     return f"{HOOKS}\ndef fail(): raise ValueError('é')\nregister_{when}(fail)\n"
 
 
-LIFE = Group(
+SNAPSTART = Group(
     "SnapStart",
     (
-        Case("no hooks", sends=(RESTORED, event({})), variables=SNAP_START),
+        Case("no hooks", get_replies=(RESTORED, event({})), variables=SNAP_START),
         Case("hooks in their order", HOOKS, (RESTORED, event({})), variables=SNAP_START),
         Case("hooks are left alone without SnapStart", HOOKS),
         Case(

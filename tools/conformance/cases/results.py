@@ -1,4 +1,4 @@
-"""Results: every kind of value, and those that JSON cannot say."""
+"""Results: every kind of value, and those that JSON cannot represent."""
 
 from collections.abc import Mapping
 
