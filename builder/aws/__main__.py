@@ -15,15 +15,16 @@ from builder.aws.calls import s3_upload_command
 from builder.aws.clients import default_region, open_clients
 from builder.aws.deploy import Function, apply, check_layers, find_function, plan_calls, recorded_layer
 from builder.aws.errors import UnknownRegion
+from builder.aws.layer_zip import read_layer_zip
 from builder.aws.package import check_handler, make_package
-from builder.aws.product import read_product
 from builder.aws.publish import Outcome, PublishRequest, publish
 from builder.aws.registry import LayerRegistry
 from builder.aws.upload import Package
 from builder.context import report_errors
 from builder.errors import BuildError
 from builder.pins import load_pins
-from builder.platform import CPUS, RUNTIMES, default_arch, make_target
+from builder.platform import CPUS, RUNTIMES, default_arch
+from builder.product import Product, load_products
 
 DIST = ROOT / "dist"
 
@@ -36,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def publish_layer(options: argparse.Namespace) -> None:
     """Publishes a zip of ``dist/``; prints the layer version's ARN in each region, one per line."""
-    product = read_product(options.zip)
-    package = Package(product.zip, product.sha256, options.s3_bucket)
-    request = PublishRequest(options.name, product, package, options.public, options.dry_run)
+    layer = read_layer_zip(options.zip or DIST / f"{_product(options).stem(default_arch())}.zip")
+    package = Package(layer.zip, layer.sha256, options.s3_bucket)
+    request = PublishRequest(options.name, layer, package, options.public, options.dry_run)
     regions = open_clients(_parse_regions(options.region), options.endpoint_url)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = (TextColumn(f"  {options.name}"), BarColumn(), MofNCompleteColumn(), TextColumn("regions"))
@@ -59,7 +60,7 @@ def deploy_function(options: argparse.Namespace) -> None:
     """Deploys a folder as a function on the layer; prints the equivalent commands of the AWS CLI."""
     (clients,) = open_clients(_parse_regions([options.region])[:1], options.endpoint_url)
     layers = options.layer or [
-        recorded_layer(LayerRegistry(options.record), clients.region, options.arch, _default_python())
+        recorded_layer(LayerRegistry(options.record), clients.region, options.arch, _product(options))
     ]
     if len(layers) == 1:  # with more, another layer may contain the handler
         check_handler(options.handler, options.source)
@@ -109,9 +110,7 @@ def _parser() -> argparse.ArgumentParser:
 
     layer = commands.add_parser("publish-layer", help="publish the layer to regions")
     layer.add_argument("--name", required=True, help="name of the layer, such as python313")
-    layer.add_argument(
-        "--zip", type=Path, default=_default_zip(), help="zip, its manifest beside it (default: %(default)s)"
-    )
+    layer.add_argument("--zip", type=Path, help="zip, its manifest beside it (default: the product's in dist/)")
     layer.add_argument("--public", action="store_true", help="let every AWS account use the layer")
     layer.add_argument("--region", action="append", default=[], help="AWS regions, comma-separated; repeatable")
     layer.set_defaults(command=publish_layer)
@@ -143,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--product", metavar="NAME", help="the layer's product (default: the default product)")
     parser.add_argument("--endpoint-url", metavar="URL", help="endpoint to use instead of AWS's own")
     parser.add_argument("--s3-bucket", metavar="NAME", default="", help="for zips over 50 MiB; {region} is replaced")
     parser.add_argument(
@@ -151,13 +151,9 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="show what would be done in AWS without doing it")
 
 
-def _default_python() -> str:
-    pins = load_pins()
-    return pins.python(pins.default_python).version
-
-
-def _default_zip() -> Path:
-    return DIST / f"{make_target(_default_python(), default_arch()).name}.zip"
+def _product(options: argparse.Namespace) -> Product:
+    (product,) = load_products(load_pins()).choose([options.product] if options.product else [])
+    return product
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from builder.aws.clients import Clients, split_arn, translate_aws_errors
 from builder.aws.errors import LayerNotFound, NotReady
 from builder.aws.registry import LayerRegistry
 from builder.aws.upload import Package, upload
+from builder.product import Product
 
 ROLE_ATTEMPTS = 10
 ROLE_DELAY = 3
@@ -146,20 +147,20 @@ def check_layers(layers: tuple[str, ...], architecture: str, clients: Clients) -
             )
 
 
-def recorded_layer(registry: LayerRegistry, region: str, architecture: str, python: str) -> str:
+def recorded_layer(registry: LayerRegistry, region: str, architecture: str, product: Product) -> str:
     """The ARN of the layer published to a region; `LayerNotFound` unless the registry has exactly one."""
-    match list(registry.arns(region, architecture, python).items()):
+    match list(registry.arns(region, architecture, product).items()):
         case [(_, arn)]:
             return arn
         case []:
             raise LayerNotFound(
-                f"No layer with CPython {python} for {architecture} is known in {region}.",
+                f"No layer with {product.name} {product.version} for {architecture} is known in {region}.",
                 f"{registry.path} has none.",
                 f"nox -s publish_layer -- --name NAME --region {region}, or pass --layer ARN",
             )
         case several:
             raise LayerNotFound(
-                f"Several layers with CPython {python} for {architecture} are in {region}.",
+                f"Several layers with {product.name} {product.version} for {architecture} are in {region}.",
                 f"{registry.path} has {', '.join(arn for _, arn in several)}.",
                 "Pass one of them as --layer.",
             )

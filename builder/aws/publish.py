@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from builder.aws.clients import Clients, split_arn, translate_aws_errors
 from builder.aws.errors import PartialFailure
-from builder.aws.product import Product
+from builder.aws.layer_zip import LayerZip
 from builder.aws.registry import LayerRegistry
 from builder.aws.upload import Package, upload
 from builder.errors import BuildError, ManifestMismatch
@@ -30,7 +30,7 @@ class PublishRequest:
     """What to publish in every region."""
 
     name: str
-    product: Product
+    layer: LayerZip
     package: Package
     public: bool
     dry_run: bool
@@ -39,10 +39,10 @@ class PublishRequest:
         """Lambda's parameters; without ``content``, they name the package's location in S3."""
         parameters = {
             "LayerName": self.name,
-            "Description": self.product.description,
-            "LicenseInfo": self.product.licence,
-            "CompatibleRuntimes": list(self.product.runtimes),
-            "CompatibleArchitectures": [self.product.architecture],
+            "Description": self.layer.description,
+            "LicenseInfo": self.layer.licence,
+            "CompatibleRuntimes": list(self.layer.runtimes),
+            "CompatibleArchitectures": [self.layer.architecture],
             "Content": self.package.s3_location(region) if content is None else {"ZipFile": content},
         }
         return cast("PublishLayerVersionRequestTypeDef", parameters)
@@ -118,7 +118,7 @@ def _publish_in(request: PublishRequest, clients: Clients, registry: LayerRegist
             return Outcome(clients.region, f"would be published{through}")
         arn, status = _publish_version(request, clients), "published"
     if not request.dry_run:
-        registry.record(request.name, clients.region, request.product, arn)
+        registry.record(request.name, clients.region, request.layer, arn)
     if request.public and not _is_public(arn, clients):
         status += ", would be made public" if request.dry_run else ", now public"
         if not request.dry_run:
@@ -132,13 +132,13 @@ def _find(request: PublishRequest, clients: Clients) -> str:
     The list of versions does not include the code's sha256, so each has to be fetched; those with our description
     come first.
     """
-    ours = request.product.description
+    ours = request.layer.description
     with translate_aws_errors("looking for versions", clients.region):
         pages = clients.functions.get_paginator("list_layer_versions").paginate(LayerName=request.name)
         versions = [version for page in pages for version in page["LayerVersions"]]
         for version in sorted(versions, key=lambda version: version.get("Description") != ours):
             found = clients.functions.get_layer_version(LayerName=request.name, VersionNumber=version["Version"])
-            if found["Content"]["CodeSha256"] == request.product.code_sha256:
+            if found["Content"]["CodeSha256"] == request.layer.code_sha256:
                 return found["LayerVersionArn"]
     return ""
 
@@ -152,10 +152,10 @@ def _publish_version(request: PublishRequest, clients: Clients) -> str:
     with translate_aws_errors("publishing", clients.region):
         version = clients.functions.publish_layer_version(**request.parameters(clients.region, content))
     sha256 = version["Content"]["CodeSha256"]
-    if sha256 != request.product.code_sha256:
+    if sha256 != request.layer.code_sha256:
         raise ManifestMismatch(
             f"{clients.region}: {version['LayerVersionArn']} does not have the zip's content.",
-            f"Lambda says its sha256 is {sha256}, it should be {request.product.code_sha256}.",
+            f"Lambda says its sha256 is {sha256}, it should be {request.layer.code_sha256}.",
             "Delete that version and run this again; do not change the zip meanwhile.",
         )
     return version["LayerVersionArn"]

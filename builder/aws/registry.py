@@ -1,6 +1,6 @@
 """``dist/layers.json``: the registry of published layers.
 
-For each layer name, region, architecture and version of CPython: the ARN and the zip's sha256. Each entry is written
+For each layer name, region, architecture, product and version: the ARN and the zip's sha256. Each entry is written
 immediately and atomically, so however a run ends, what it published is on record.
 """
 
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from builder.aws.product import Product
+from builder.aws.layer_zip import LayerZip
 from builder.errors import ManifestMismatch, NotWritable
+from builder.product import Product
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,14 @@ class LayerRegistry:
     path: Path
 
     def read(self) -> dict[str, Any]:
-        """Name → region → architecture → version of CPython → ``arn`` and ``sha256``."""
+        """Name → region → architecture → product → version → ``arn`` and ``sha256``."""
         if not self.path.exists():
             return {}
         try:
-            return dict(json.loads(self.path.read_text(encoding="utf-8"))["layers"])
+            data = json.loads(self.path.read_text(encoding="utf-8"))
+            if data["schema"] != SCHEMA:
+                raise ValueError(f"its schema is {data['schema']!r}, not {SCHEMA}")
+            return dict(data["layers"])
         except (ValueError, KeyError, TypeError) as error:
             do = "Delete it: publishing again finds every layer by its sha256, and records it."
             raise ManifestMismatch(f"{self.path} is not a registry of layers.", f"{error!r}", do) from error
@@ -40,10 +44,12 @@ class LayerRegistry:
         with self._update():
             pass
 
-    def record(self, name: str, region: str, product: Product, arn: str) -> None:
+    def record(self, name: str, region: str, layer: LayerZip, arn: str) -> None:
         with self._update() as layers:
-            entry = layers.setdefault(name, {}).setdefault(region, {}).setdefault(product.architecture, {})
-            entry[product.python] = {"arn": arn, "sha256": product.sha256}
+            entry = layers
+            for key in (name, region, layer.architecture, layer.product):
+                entry = entry.setdefault(key, {})
+            entry[layer.version] = {"arn": arn, "sha256": layer.sha256}
 
     @contextmanager
     def _update(self) -> Iterator[dict[str, Any]]:
@@ -67,9 +73,10 @@ class LayerRegistry:
                 f"{self.path} cannot be written.", why, "Pass --record FILE to keep it elsewhere."
             ) from error
 
-    def arns(self, region: str, architecture: str, python: str) -> dict[str, str]:
-        """Name → ARN of the layers recorded for a region, an architecture and a version of CPython."""
+    def arns(self, region: str, architecture: str, product: Product) -> dict[str, str]:
+        """Name → ARN of the layers recorded for a region, an architecture and a product in its pinned version."""
         found = {
-            name: regions.get(region, {}).get(architecture, {}).get(python) for name, regions in self.read().items()
+            name: regions.get(region, {}).get(architecture, {}).get(product.name, {}).get(product.version)
+            for name, regions in self.read().items()
         }
         return {name: entry["arn"] for name, entry in found.items() if entry}

@@ -18,12 +18,14 @@ UNZIPPED_LIMIT = 262_144_000
 
 
 @dataclass(frozen=True)
-class Product:
+class LayerZip:
     """A layer's zip that matches its manifest."""
 
     zip: Path
-    python: str
-    """``3.13.15``"""
+    product: str
+    """Name of the product: ``cpython-3.13-upstream``."""
+    version: str
+    """The interpreter's, in full: ``3.13.15``."""
     architecture: str
     runtimes: tuple[str, ...]
     licence: str
@@ -37,10 +39,10 @@ class Product:
 
     @property
     def description(self) -> str:
-        return f"CPython {self.python} for {self.architecture}, sha256 {self.sha256[:12]}"
+        return f"{self.product} {self.version} for {self.architecture}, sha256 {self.sha256[:12]}"
 
 
-def read_product(path: Path) -> Product:
+def read_layer_zip(path: Path) -> LayerZip:
     """Reads a zip's manifest and checks the zip against it and against Lambda's limits.
 
     Raises:
@@ -52,20 +54,21 @@ def read_product(path: Path) -> Product:
         raise LayerNotFound(f"There is no layer {path}.", "No such file.", "Build it: nox -s build_layer")
     try:
         manifest = json.loads(path.with_suffix(".manifest.json").read_text(encoding="utf-8"))
-        product = _product(path, manifest)
-        expected, unzipped = manifest["zip"]["sha256"], int(manifest["zip"]["unzipped_size"])
+        layer = _layer_zip(path, manifest)
+        (artifact,) = (artifact for artifact in manifest["artifacts"] if artifact["kind"] == "zip")
+        expected, unzipped = artifact["sha256"], int(artifact["unzipped_size"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         why = f"There is no readable manifest beside it: {type(error).__name__}: {error}."
         raise ManifestMismatch(f"{path} has no valid manifest.", why, REBUILD) from error
-    if product.sha256 != expected:
+    if layer.sha256 != expected:
         raise ManifestMismatch(
             f"{path} is not the zip that its manifest describes.",
-            f"Its sha256 is {product.sha256}, the manifest says {expected}.",
+            f"Its sha256 is {layer.sha256}, the manifest says {expected}.",
             REBUILD,
         )
-    if wrong := wrong_arch_programs(path, product.architecture):
+    if wrong := wrong_arch_programs(path, layer.architecture):
         raise ManifestMismatch(
-            f"{path} is not for {product.architecture}, although its manifest says so.",
+            f"{path} is not for {layer.architecture}, although its manifest says so.",
             f"For another architecture: {', '.join(wrong)}.",
             REBUILD,
         )
@@ -75,16 +78,17 @@ def read_product(path: Path) -> Product:
             f"Unzipped it has {unzipped:,} bytes; Lambda allows {UNZIPPED_LIMIT:,} for a function and its layers.",
             "Leave packages out.",
         )
-    return product
+    return layer
 
 
-def _product(path: Path, manifest: dict[str, Any]) -> Product:
-    target = manifest["target"]
-    return Product(
+def _layer_zip(path: Path, manifest: dict[str, Any]) -> LayerZip:
+    product, platform = manifest["product"], manifest["platform"]
+    return LayerZip(
         zip=path,
-        python=target["python"],
-        architecture=target["architecture"],
-        runtimes=tuple(target["compatible_runtimes"]),
+        product=product["name"],
+        version=product["version"],
+        architecture=platform["architecture"],
+        runtimes=tuple(platform["compatible_runtimes"]),
         licence=_licence(manifest),
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
