@@ -64,12 +64,15 @@ class Materials:
         left = list(modules)
         assert all(map(self._path, left)), f"the code of {', '.join(left)} is to be read, too"
         while left:
-            module = left.pop()
-            path = self._path(module)
+            path = self._path(left.pop())
             if path and path not in found:
                 found[path] = self.sha256[path]
-                left += (name for name in _imports(self.contents[path]) if not _is_neutral(name))
+                left += (name for name in map(self._module, _imports(self.contents[path])) if not _is_neutral(name))
         return dict(sorted(found.items()))
+
+    def _module(self, name: str) -> str:
+        """The module that a name is of: the name itself if it is a module's, else what stands before its last dot."""
+        return name if self._path(name) else name.rpartition(".")[0]
 
     def _path(self, module: str) -> str:
         """A module's file; empty for what is none of the repository's."""
@@ -90,7 +93,10 @@ def _is_neutral(module: str) -> bool:
 
 @cache
 def _imports(source: bytes) -> tuple[str, ...]:
-    """The names that a module imports: of ``from a import b`` both ``a`` and ``a.b``, which may be a module."""
+    """The names that a module imports: ``a.b`` of ``from a import b``, whether that is a module or something in one.
+
+    A package that only leads to a module is not among them: what its ``__init__`` names for others is not used.
+    """
     return tuple(_imported(ast.parse(source).body))
 
 
@@ -99,7 +105,6 @@ def _imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
             yield from _imported(ast.iter_child_nodes(node))

@@ -6,11 +6,13 @@
     recipe.py          the interpreter; build_python.py: the one that runs during a build
     assemble.py        compiled files → the tree at /opt: relocate.py, trim.py, bytecode.py
     runtime.py         the loop as it ships: startup_bundle.py, bytecode.py
+    origins.py         a file of the tree → its sources
     packages/          wheels, for --packages
 """
 
 from builder.interpreters.cpython.assemble import DATA, assemble
-from builder.interpreters.cpython.describe import facts, origins, recipes, rules
+from builder.interpreters.cpython.describe import facts, recipes, rules
+from builder.interpreters.cpython.origins import origins
 from builder.interpreters.cpython.packages.step import install_packages, lock_packages
 from builder.interpreters.cpython.product import FILES
 from builder.interpreters.cpython.runtime import lay_runtime
