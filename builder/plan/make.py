@@ -181,6 +181,7 @@ def _compile_step(
             **values,
             **_archive_values(source, source.archives),
             **described,
+            "order of patches": _sha256(repr(task.patches)),
             "wrappers": _sha256(repr(task.wrappers)),
             "environment": _sha256(repr((FIXED_ENVIRONMENT, task.epoch))),
         },
