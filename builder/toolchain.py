@@ -6,16 +6,18 @@ below. So no path of the machine gets into a Makefile, and with it into ``syscon
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from builder.flags import Flag, joined
+from builder.plan.keys import Materials
 from builder.platform import Cpu, Platform
 
 PROFILE = "profile.profdata"
 """Where a sandbox has the profile."""
 
-LINK_SCRIPT = Path(__file__).with_name("cc-link.sh")
-BUILTINS_SCRIPT = Path(__file__).with_name("cc-builtins.sh")
+SCRIPTS = ("cc-link", "cc-builtins")
+"""Names of the scripts that are files: ``builder/<name>.sh``."""
+FOR_MACHINE = "build-cc"
+"""Name of the script that compiles for the machine that the build runs on: another one on each kind of machine."""
 
 COMPILER = "ziglang"
 """Key of the compiler's pin."""
@@ -100,7 +102,7 @@ PROCESSOR_FLAGS: Mapping[str, tuple[Flag, ...]] = {
 """By `Cpu.machine`."""
 
 
-def wrappers(platform: Platform, machine: Cpu, *, training: bool = False) -> dict[str, str]:
+def wrappers(platform: Platform, machine: Cpu, files: Materials, *, training: bool = False) -> dict[str, str]:
     """Scripts that call zig, by name.
 
     ``cc`` compiles for the target. ``cc-profiled`` does, and reads the profile; in training, it instruments instead.
@@ -116,12 +118,11 @@ def wrappers(platform: Platform, machine: Cpu, *, training: bool = False) -> dic
     return {
         "cc": _script(f'cc {for_target} {common} "$@"'),
         "cc-profiled": _script(f"cc {for_target} {common} {profiled}"),
-        "build-cc": _script(f'cc {for_machine} {common} "$@"'),
+        FOR_MACHINE: _script(f'cc {for_machine} {common} "$@"'),
         "ar": _script('ar "$@"'),
         "ranlib": _script('ranlib "$@"'),
         "ld": _script('ld.lld "$@"'),  # libtool insists on seeing one
-        "cc-link": LINK_SCRIPT.read_text(encoding="utf-8"),
-        "cc-builtins": BUILTINS_SCRIPT.read_text(encoding="utf-8"),
+        **{name: files.text(f"builder/{name}.sh") for name in SCRIPTS},
     }
 
 

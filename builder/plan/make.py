@@ -73,7 +73,7 @@ def compile_steps(
     code = files.code("builder.unpack")
     steps = {"toolchain": Step("toolchain", "toolchain", unpacked, (), code, _archive_values(compiler, wheel))}
     own = load_interpreter(product.interpreter).recipes(product, platform, files)
-    scripts = wrappers(platform, machine, training=runtime is not None)
+    scripts = wrappers(platform, machine, files, training=runtime is not None)
     for role, recipe in _closure(own, platform):
         inputs = (steps["toolchain"], *(steps[need] for need in recipe.needs))
         where = machine if recipe.kind == "tool" else platform.cpu
