@@ -12,6 +12,7 @@ from builder.platform import Platform
 from builder.product import Product
 from builder.toolchain import (
     COMPILER_FLAGS,
+    FOR_MACHINE,
     INTERPRETER_FLAGS,
     INTERPRETER_LINKER_FLAGS,
     LINKER_FLAGS,
@@ -93,7 +94,10 @@ def _archive(archive: Archive) -> dict[str, Any]:
 
 
 def _describe_recipe(task: Compile) -> dict[str, Any]:
-    """A recipe as it is carried out, and its choices with their reasons."""
+    """A recipe as it is carried out, and its choices with their reasons.
+
+    The script that compiles for the build's own machine is not among its scripts: a manifest is the same from each.
+    """
     recipe = task.recipe
     return {
         "kind": recipe.kind,
@@ -102,7 +106,7 @@ def _describe_recipe(task: Compile) -> dict[str, Any]:
         "options": [asdict(option) for option in recipe.options],
         "environment": dict(recipe.environment),
         "files": {path: _quote(text) for path, text in recipe.files.items()},
-        "scripts": dict(task.wrappers),
+        "scripts": {name: text for name, text in task.wrappers.items() if name != FOR_MACHINE},
         "commands": recipe.commands,
     }
 
