@@ -24,7 +24,7 @@ from builder.toolchain import COMPILER, wrappers
 LIBRARY_PATCHES: tuple[str, ...] = ("needed",)
 """The patch sets that libraries get: they are shared by all products and variants."""
 LIBRARIES_PROFILE = "builder/recipes/libraries.profdata.xz"
-POLICY = "builder/artifacts/policy"
+CONTENT_POLICY, ELF_POLICY = (f"builder/artifacts/policy/{name}.toml" for name in ("content", "elf"))
 
 _DESCRIPTION = ("kind", "options")
 """Fields of a recipe that only describe it: they are in no compiled step's key."""
@@ -216,7 +216,8 @@ def _packages_step(task: InstallPackages, files: Materials, inputs: tuple[Step, 
         "packages",
         task,
         inputs,
-        files.code(interpreter.install_packages.__module__),
+        # The policy says what compiled code of packages may be.
+        {**files.code(interpreter.install_packages.__module__), ELF_POLICY: files.sha256[ELF_POLICY]},
         {
             **{f"package {package.name}": _sha256(str(package)) for package in task.packages},
             "product": task.product.name,
@@ -257,7 +258,7 @@ def _layer_step(
         files=files,
     )
     own = interpreter.rules()
-    rules = {"content": files.toml(f"{POLICY}/content.toml"), "elf": {**files.toml(f"{POLICY}/elf.toml")}}
+    rules = {"content": files.toml(CONTENT_POLICY), "elf": files.toml(ELF_POLICY)}
     rules["elf"] |= {
         "exports": own["exports"],
         "required": {**rules["elf"]["required"], **own["required"]},
