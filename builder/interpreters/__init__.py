@@ -24,6 +24,8 @@ class Interpreter(Protocol):
 
     FILES: tuple[str, ...]
     """Files that each of its products has beside ``product.toml``."""
+    TREE_FILES: tuple[str, ...]
+    """Those of them that `assemble` reads."""
     DATA: tuple[str, ...]
     """Keys of pinned sources that ship beside it as they are."""
 

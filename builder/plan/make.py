@@ -199,11 +199,13 @@ def _tree_step(
     return Step(
         f"tree-{product.name}-{platform.cpu.lambda_name}-{stdlib}",
         "tree",
-        Assemble(product, platform, stdlib, data, {name: files.text(product.file(name)) for name in interpreter.FILES}),
+        Assemble(
+            product, platform, stdlib, data, {name: files.text(product.file(name)) for name in interpreter.TREE_FILES}
+        ),
         inputs,
         {
             **files.code(interpreter.assemble.__module__),
-            **{path: files.sha256[path] for path in map(product.file, interpreter.FILES)},
+            **{path: files.sha256[path] for path in map(product.file, interpreter.TREE_FILES)},
         },
         values,
     )

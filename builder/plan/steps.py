@@ -54,7 +54,7 @@ class Assemble:
     data: tuple[Source, ...]
     """Sources that ship beside the interpreter as they are."""
     files: Mapping[str, str]
-    """Name → text of the product's files that the plug-in names."""
+    """Name → text of the product's files that the plug-in reads here: its ``TREE_FILES``."""
 
 
 @dataclass(frozen=True)

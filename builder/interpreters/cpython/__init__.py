@@ -10,7 +10,7 @@
     packages/          wheels, for --packages
 """
 
-from builder.interpreters.cpython.assemble import DATA, assemble
+from builder.interpreters.cpython.assemble import DATA, TREE_FILES, assemble
 from builder.interpreters.cpython.describe import facts, recipes, rules
 from builder.interpreters.cpython.origins import origins
 from builder.interpreters.cpython.packages.step import install_packages, lock_packages
@@ -20,6 +20,7 @@ from builder.interpreters.cpython.runtime import lay_runtime
 __all__ = [
     "DATA",
     "FILES",
+    "TREE_FILES",
     "assemble",
     "facts",
     "install_packages",

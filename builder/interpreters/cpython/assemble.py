@@ -16,6 +16,7 @@ from builder.steps.licences import lay_licences
 from builder.unpack import unpack
 
 DATA = ("tzdata",)
+TREE_FILES = ("omissions.toml",)
 
 PREFIX = "/opt"
 """Where Lambda unpacks a layer."""
