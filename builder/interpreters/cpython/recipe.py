@@ -40,7 +40,8 @@ LIBRARIES = {
     "LIBSQLITE3": ("sqlite", "-lsqlite3 -lm"),
 }
 
-NEEDS = ("build_python", "openssl", *(name for name, _ in LIBRARIES.values()))
+NEEDS = (*(name for name, _ in LIBRARIES.values()), "openssl", "build_python")
+"""In the order of building: what takes least comes first."""
 
 LINK_OPTIONS = (
     Flag(
