@@ -15,6 +15,7 @@ from builder.recipes import Recipe, make_out
 from builder.toolchain import COMPILER_FLAGS, LINKER_FLAGS
 
 FILES = ("words.toml",)
+TREE_FILES = ()
 DATA = ()
 OPTIONS = (Flag("-D_GNU_SOURCE", "strcasestr()"),)
 
