@@ -51,7 +51,7 @@ class Terminal:
     @contextmanager
     def transfer(self, name: str, size: int) -> Iterator[Callable[[int], None]]:
         if not self._console.is_terminal:
-            self.note(f"{name}: {f'{size / 1e6:.1f} MB ' if size else ''}from upstream")
+            self.note(f"{name}{f': {size / 1e6:.1f} MB' if size else ''}")
             yield lambda _: None
             return
         self.stop()

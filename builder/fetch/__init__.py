@@ -1,8 +1,9 @@
 """Pinned archive → verified file in the cache.
 
 The ways are tried in this order: the cache, the folders of STATIC_PYTHON_SOURCES (by sha256, whatever a file is called
-there), upstream's URL, the Debian source package where the machine has apt, the wheel where it is on PyPI. Every one
-ends in the same check, and a file stands in the cache only after it passed.
+there), upstream's URL, the Debian source package where the machine has apt, the pool of that apt's mirror (it keeps
+versions that no suite lists any more), the wheel where it is on PyPI. Every one ends in the same check, and a file
+stands in the cache only after it passed.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from builder.errors import BuildError, FetchFailed, WrongHash
-from builder.fetch import debian, pypi, url
+from builder.fetch import debian, pool, pypi, url
 from builder.fetch.report import Report
 from builder.pins import Archive, Source
 
@@ -23,9 +24,11 @@ SOURCES_VARIABLE = "STATIC_PYTHON_SOURCES"
 Way = Callable[[Archive, Path, Report], None]
 """Brings an archive to a path, or raises `BuildError` saying why it could not."""
 
+# Field of an archive that has to say something → the way that goes by it.
 WAYS: tuple[tuple[str, Way], ...] = (
     ("url", url.download),
     ("debian", debian.download),
+    ("debian", pool.download),
     ("pypi", pypi.download),
 )
 
@@ -124,7 +127,8 @@ def file_sha256(path: Path) -> str:
 
 def _summary(source: Source, archives: tuple[Archive, ...], failures: list[BuildError]) -> BuildError:
     wrong = any(isinstance(failure, WrongHash) for failure in failures)
-    reasons = "\n       ".join(f"{failure.what} {failure.why}" for failure in failures) or "It has no way to it."
+    said = dict.fromkeys(f"{failure.what} {failure.why}" for failure in failures)  # two ways may lack the same thing
+    reasons = "\n       ".join(said) or "It has no way to it."
     wanted = " or ".join(f"{archive.file} (sha256 {archive.sha256})" for archive in archives)
     return (WrongHash if wrong else FetchFailed)(
         f"{source.name} {source.version} cannot be had.",

@@ -30,8 +30,20 @@ def download(archive: Archive, part: Path, report: Report) -> None:
         # A package may have further .orig archives (documentation, a component); ours is the one of the pinned size.
         found = [path for path in folder.glob("*.orig.tar.*") if path.stat().st_size == archive.size]
         if len(found) != 1:
-            raise _unobtainable(archive.debian, f"the package has no archive of {archive.size} bytes")
+            raise unobtainable(archive.debian, f"the package has no archive of {archive.size} bytes")
         shutil.move(found[0], part)
+
+
+def mirror(wanted: str) -> str:
+    """The address of the Debian mirror that the machine's apt uses, without a slash at its end; `FetchFailed`: none."""
+    if shutil.which("apt-get") is None:
+        raise unobtainable(wanted, "this machine has no apt")
+    targets = _run(("apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN)", "Created-By: Packages"), wanted)
+    mirrors = {line.split()[0].rstrip("/") for line in targets.splitlines() if "security" not in line}
+    debian = sorted(address for address in mirrors if address.endswith("debian"))
+    if not debian:
+        raise unobtainable(wanted, "no Debian mirror is in this machine's apt lists (`apt-get update`?)")
+    return debian[0]
 
 
 def dsc_sha256(archive: Archive) -> str:
@@ -41,7 +53,7 @@ def dsc_sha256(archive: Archive) -> str:
     for sha256, _, name in re.findall(_SHA256_LINE, said, re.MULTILINE):
         if name == archive.file:
             return str(sha256)
-    raise _unobtainable(archive.debian, f"its .dsc does not speak of {archive.file}")
+    raise unobtainable(archive.debian, f"its .dsc does not speak of {archive.file}")
 
 
 def listed(packages: Collection[str]) -> tuple[Archive, ...]:
@@ -77,18 +89,12 @@ def _apt(wanted: str) -> Iterator[tuple[str, ...]]:
 
 def _private_apt(folder: Path, wanted: str) -> tuple[str, ...]:
     """``apt-get`` with its state in a folder, knowing Debian's newer suites on the mirror that the machine uses."""
-    if shutil.which("apt-get") is None:
-        raise _unobtainable(wanted, "this machine has no apt")
+    address = mirror(wanted)
     if not KEYRING.exists():
-        raise _unobtainable(wanted, f"{KEYRING} is not there (package debian-archive-keyring)")
-    targets = _run(("apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN)", "Created-By: Packages"), wanted)
-    mirrors = {line.split()[0] for line in targets.splitlines() if "security" not in line}
-    debian = sorted(mirror for mirror in mirrors if mirror.rstrip("/").endswith("debian"))
-    if not debian:
-        raise _unobtainable(wanted, "no Debian mirror is in this machine's apt lists (`apt-get update`?)")
+        raise unobtainable(wanted, f"{KEYRING} is not there (package debian-archive-keyring)")
     sources = folder / "sources.list"
     signed = f"[signed-by={KEYRING}]"
-    sources.write_text("".join(f"deb-src {signed} {debian[0]} {suite} main\n" for suite in SUITES), encoding="utf-8")
+    sources.write_text("".join(f"deb-src {signed} {address} {suite} main\n" for suite in SUITES), encoding="utf-8")
     for sub in ("lists/partial", "cache/archives/partial"):
         (folder / sub).mkdir(parents=True)
     options = {
@@ -104,9 +110,10 @@ def _private_apt(folder: Path, wanted: str) -> tuple[str, ...]:
 def _run(command: tuple[str, ...], wanted: str, cwd: Path | None = None) -> str:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise _unobtainable(wanted, (done.stderr.strip().splitlines() or ["no message"])[0])
+        raise unobtainable(wanted, (done.stderr.strip().splitlines() or ["no message"])[0])
     return done.stdout
 
 
-def _unobtainable(wanted: str, why: str) -> FetchFailed:
+def unobtainable(wanted: str, why: str) -> FetchFailed:
+    """Why ``package=version`` cannot be had here."""
     return FetchFailed(f"Debian's {wanted}:", f"{why}.", "")

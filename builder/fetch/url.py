@@ -1,4 +1,4 @@
-"""Upstream's URL: resumed where an earlier try ended, retried with growing pauses."""
+"""A URL, upstream's or a mirror's: resumed where an earlier try ended, retried with growing pauses."""
 
 import time
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def download(archive: Archive, part: Path, report: Report) -> None:
             raise _Refused(f"{host} could not be reached")
         for pause in (*PAUSES, None):
             try:
-                with report.transfer(archive.file, archive.size) as progress:
+                with report.transfer(f"{archive.file} from {host}", archive.size) as progress:
                     return _resume(archive, part, progress)
             except requests.RequestException as error:
                 if pause is None:

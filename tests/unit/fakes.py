@@ -45,6 +45,7 @@ class FileServer:
         self.ranges: list[str | None] = []
         """The Range header of each request."""
         self.agents: list[str | None] = []
+        self.paths: list[str] = []
         self.closing = threading.Event()
         self._httpd = _QuietServer(("127.0.0.1", port), self._handler())
         self._thread = threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.02})
@@ -88,6 +89,7 @@ class FileServer:
             def do_GET(self) -> None:
                 server.ranges.append(self.headers["Range"])
                 server.agents.append(self.headers["User-Agent"])
+                server.paths.append(self.path)
                 answers = server.answers
                 (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 

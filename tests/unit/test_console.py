@@ -63,10 +63,10 @@ def test_a_step_that_has_to_wait_says_so(terminal: Terminal, capsys: pytest.Capt
 
 
 def test_a_log_has_one_line_for_a_transfer(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
-    with terminal.transfer("file.tar.gz", 2_500_000) as progress:
+    with terminal.transfer("file.tar.gz from example.org", 2_500_000) as progress:
         for have in range(0, 2_500_000, 100_000):
             progress(have)
-    assert said(capsys) == ["  file.tar.gz: 2.5 MB from upstream"]
+    assert said(capsys) == ["  file.tar.gz from example.org: 2.5 MB"]
 
 
 def test_what_looks_like_markup_is_said_as_it_is(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import socket
 import sys
 import textwrap
@@ -15,8 +16,8 @@ from filelock import FileLock, Timeout
 
 from builder import fetch as fetch_package
 from builder.errors import BuildError, FetchFailed, WrongHash
-from builder.fetch import SOURCES_VARIABLE, debian, fetch, url
-from builder.pins import Archive
+from builder.fetch import SOURCES_VARIABLE, debian, fetch, pool, pypi, url
+from builder.pins import Archive, load_pins
 
 from .fakes import FileServer, RecordingReport, a_source, cut_after, rest, status, whole
 
@@ -190,7 +191,7 @@ def test_a_download_shows_its_progress_and_says_who_asks(
 ) -> None:
     server.answers = [whole(CONTENT)]
     get(tmp_path, report, archive)
-    assert report.transfers == [(archive.file, archive.size)]
+    assert report.transfers == [(f"{archive.file} from 127.0.0.1:{server.port}", archive.size)]
     assert report.progress == sorted(report.progress)
     assert report.progress[-1] == len(CONTENT)
     assert str(server.agents[0]).startswith("static-python-layer/")
@@ -414,14 +415,15 @@ FAKE_APT = """\
 
 
 @pytest.fixture
-def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a stand-in for apt-get that is the only program on PATH."""
+def apt(tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a stand-in for apt-get that is the only program on PATH; its mirror is the test's server."""
+    server.answers = [status(404)]
     folder = tmp_path / "apt"
     (folder / "package").mkdir(parents=True)
     (folder / "package" / "thing_1.0.orig.tar.gz").write_bytes(CONTENT)
     (folder / "package" / "thing_1.0.orig-docs.tar.gz").write_bytes(b"documentation")
     (folder / "mirrors").write_text(
-        "http://a-security.example/debian Debian\nhttp://mirror.example/debian/ Debian\n", encoding="utf-8"
+        f"http://a-security.example/debian Debian\nhttp://127.0.0.1:{server.port}/debian/ Debian\n", encoding="utf-8"
     )
     program = folder / "apt-get"
     program.write_text(textwrap.dedent(FAKE_APT).format(python=sys.executable), encoding="utf-8")
@@ -444,15 +446,14 @@ def test_debians_source_package_is_fetched_through_apt(tmp_path: Path, report: R
 
 
 def test_apt_works_in_a_folder_of_its_own_on_the_machines_own_mirror(
-    tmp_path: Path, report: RecordingReport, apt: Path
+    tmp_path: Path, report: RecordingReport, server: FileServer, apt: Path
 ) -> None:
     get(tmp_path / "cache", report, DEBIAN)
     for option in ("Dir::Etc::sourceparts=/dev/null", "Dir::State::lists=", "Dir::Cache=", "APT::Sandbox::User="):
         assert option in (apt / "asked").read_text(encoding="utf-8").splitlines()[-1]
     signed = f"[signed-by={debian.KEYRING}]"
     assert (apt / "sources").read_text(encoding="utf-8").splitlines() == [
-        f"deb-src {signed} http://mirror.example/debian/ stable main",
-        f"deb-src {signed} http://mirror.example/debian/ testing main",
+        f"deb-src {signed} http://127.0.0.1:{server.port}/debian {suite} main" for suite in ("stable", "testing")
     ]
 
 
@@ -461,6 +462,7 @@ def test_the_url_is_tried_before_debian(
 ) -> None:
     server.answers = [whole(CONTENT)]
     get(tmp_path / "cache", report, replace(archive, debian="thing=1.0-1"))
+    assert server.paths == ["/file"]
     assert not (apt / "asked").exists()
 
 
@@ -514,7 +516,7 @@ def test_a_machine_without_apt_says_so(
     monkeypatch.setenv("PATH", str(tmp_path))
     error = failure(tmp_path / "cache", report, DEBIAN)
     assert isinstance(error, FetchFailed)
-    assert "this machine has no apt" in error.why
+    assert error.why == "Debian's thing=1.0-1: this machine has no apt."  # once, though two ways say so
 
 
 def test_a_machine_without_debians_keyring_says_which_package_has_it(
@@ -527,6 +529,104 @@ def test_a_machine_without_debians_keyring_says_which_package_has_it(
 def test_a_machine_whose_apt_knows_no_debian_mirror_says_so(tmp_path: Path, report: RecordingReport, apt: Path) -> None:
     (apt / "mirrors").write_text("http://archive.ubuntu.example/ubuntu/ Ubuntu\n", encoding="utf-8")
     assert "no Debian mirror" in failure(tmp_path / "cache", report, DEBIAN).why
+
+
+# The pool of Debian's mirror, when apt knows the version no more.
+
+POOLED = "/debian/pool/main/t/thing/thing_1.0.orig.tar.gz"
+
+
+@pytest.fixture
+def forgotten(apt: Path) -> Path:
+    """The stand-in for apt, whose suites do not list the version any more."""
+    (apt / "package").rename(apt / "other")
+    return apt
+
+
+def test_a_version_that_no_suite_lists_is_taken_from_the_pool_of_apts_mirror(
+    tmp_path: Path, report: RecordingReport, server: FileServer, forgotten: Path
+) -> None:
+    server.answers = [whole(CONTENT)]
+    get(tmp_path / "cache", report, replace(DEBIAN, file="Thing-1.0.tar.gz"))
+    assert server.paths == [POOLED]
+    assert report.notes[-1] == "Thing-1.0.tar.gz: asking Debian's pool for thing_1.0.orig.tar.gz"
+    assert report.progress[-1] == len(CONTENT)
+
+
+def test_the_pool_is_not_asked_for_what_a_suite_lists(
+    tmp_path: Path, report: RecordingReport, server: FileServer, apt: Path
+) -> None:
+    get(tmp_path / "cache", report, DEBIAN)
+    assert server.paths == []
+
+
+def test_a_download_from_the_pool_is_resumed(
+    tmp_path: Path, report: RecordingReport, server: FileServer, forgotten: Path
+) -> None:
+    server.answers = [cut_after(CONTENT, 100_000), rest(CONTENT)]
+    get(tmp_path / "cache", report, DEBIAN)
+    assert server.ranges[0] is None
+    assert str(server.ranges[1]).startswith("bytes=")
+
+
+def test_other_bytes_in_the_pool_are_refused(
+    tmp_path: Path, report: RecordingReport, server: FileServer, forgotten: Path
+) -> None:
+    server.answers = [whole(bytes(len(CONTENT)))]
+    assert isinstance(failure(tmp_path / "cache", report, DEBIAN), WrongHash)
+    assert left_in(tmp_path / "cache") == []
+
+
+def test_after_other_bytes_of_apt_the_pool_may_have_the_right_ones(
+    tmp_path: Path, report: RecordingReport, server: FileServer, apt: Path
+) -> None:
+    (apt / "package" / "thing_1.0.orig.tar.gz").write_bytes(bytes(len(CONTENT)))
+    server.answers = [whole(CONTENT)]
+    get(tmp_path / "cache", report, DEBIAN)
+
+
+def test_the_pool_takes_no_keyring(tmp_path: Path, report: RecordingReport, server: FileServer, apt: Path) -> None:
+    debian.KEYRING.unlink()
+    server.answers = [whole(CONTENT)]
+    get(tmp_path / "cache", report, DEBIAN)
+
+
+def test_a_mirror_that_no_web_server_is_says_so(tmp_path: Path, report: RecordingReport, forgotten: Path) -> None:
+    (forgotten / "mirrors").write_text("file:/srv/debian Debian\n", encoding="utf-8")
+    error = failure(tmp_path / "cache", report, DEBIAN)
+    assert "Debian's thing=1.0-1: its pool is at file:/srv/debian, and only http and https" in error.why
+
+
+@pytest.mark.parametrize(
+    ("version", "file", "path"),
+    [
+        ("python3.14=3.14.7-1", "Python-3.14.7.tar.xz", "p/python3.14/python3.14_3.14.7.orig.tar.xz"),
+        ("python3.15=3.15.0~rc1-1", "Python-3.15.0rc1.tar.xz", "p/python3.15/python3.15_3.15.0~rc1.orig.tar.xz"),
+        ("libzip=1.11.4-2", "libzip-1.11.4.tar.xz", "libz/libzip/libzip_1.11.4.orig.tar.xz"),
+        ("zlib=1:1.3+really1.4-3", "zlib-1.4.tar.gz", "z/zlib/zlib_1.3+really1.4.orig.tar.gz"),
+        ("odd=2:1.0-rc-1", "odd.tar.bz2", "o/odd/odd_1.0-rc.orig.tar.bz2"),
+        ("thing=1.0-1", "thing_1.0.orig-docs.tar.gz", "t/thing/thing_1.0.orig-docs.tar.gz"),
+    ],
+    ids=["revision", "candidate", "library", "epoch", "dash", "component"],
+)
+def test_a_package_and_its_version_say_where_in_the_pool_an_archive_is(version: str, file: str, path: str) -> None:
+    assert pool.pool_path(replace(ARCHIVE, file=file, debian=version)) == f"pool/main/{path}"
+
+
+def test_every_pinned_archive_of_debian_has_a_place_in_the_pool() -> None:
+    archives = [archive for source in load_pins().sources.values() for archive in source.archives if archive.debian]
+    assert archives
+    for archive in archives:
+        package = archive.debian.partition("=")[0]
+        assert re.fullmatch(rf"pool/main/\w+/{package}/{package}_[^:/-]+\.orig\.tar\.\w+", pool.pool_path(archive))
+
+
+def test_an_archive_of_another_kind_is_not_in_the_pool(
+    tmp_path: Path, report: RecordingReport, server: FileServer, forgotten: Path
+) -> None:
+    error = failure(tmp_path / "cache", report, replace(DEBIAN, file="thing.zip"))
+    assert "Debian's thing=1.0-1: the pool has tar archives, and thing.zip is none." in error.why
+    assert server.paths == []
 
 
 # Wheels, through the real pip and a folder.
@@ -593,11 +693,13 @@ def test_every_way_says_why_it_failed(
     server.answers = [status(404)]
     (apt / "package").rename(apt / "other")
     error = failure(tmp_path / "cache", report, replace(DEBIAN, url=server.url, pypi="thing==1.0"))
-    upstream, package, wheel = error.why.splitlines()
-    assert "404" in upstream
+    upstream, package, pooled, wheel = error.why.splitlines()
+    assert upstream == f"{server.url}: the server answers 404 Not Found."
     assert "Can not find version" in package
+    assert pooled.strip() == f"http://127.0.0.1:{server.port}{POOLED}: the server answers 404 Not Found."
     assert "pip's thing==1.0" in wheel
 
 
 def test_the_ways_are_tried_in_the_documented_order() -> None:
-    assert [name for name, _ in fetch_package.WAYS] == ["url", "debian", "pypi"]
+    ways = [("url", url.download), ("debian", debian.download), ("debian", pool.download), ("pypi", pypi.download)]
+    assert list(fetch_package.WAYS) == ways
