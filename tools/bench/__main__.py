@@ -18,7 +18,7 @@ from tools.bench.report import show
 from tools.bench.size import lines, link_map_of, sizes, write_treemap
 from tools.bench.soak import LIMIT, soak
 from tools.bench.subjects import make_workspace
-from tools.support.product import NAME, ROOT, TARGET, interpreter
+from tools.support.product import NAME, PRODUCT, ROOT, TARGET, interpreter
 from tools.support.wheels import cached_wheels
 
 
@@ -106,7 +106,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--only", metavar="A,B", help="these benchmarks alone")
     sub.add_argument("--rounds", type=int, default=5, metavar="N", help="turns of each interpreter (default: 5)")
-    sub.add_argument("--output", type=Path, default=ROOT / "docs", metavar="DIR", help="folder for table and picture")
+    sub.add_argument(
+        "--output",
+        type=Path,
+        default=ROOT / ("docs" if PRODUCT.default else "dist"),
+        metavar="DIR",
+        help="folder for table and picture",
+    )
     what = "what takes the space in the layer, by source and by module"
     sub = commands.add_parser("size", help=what, description=what)
     sub.set_defaults(command=_size)

@@ -13,7 +13,7 @@ from tools.conformance.cases import GROUPS
 from tools.conformance.compare import Comparison
 from tools.conformance.run import ours, reference, run
 from tools.conformance.table import diff, document
-from tools.support.product import interpreter
+from tools.support.product import PRODUCT, interpreter
 from tools.support.wheels import cached_wheels
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "conformance.md"
@@ -48,7 +48,7 @@ def _compare(python: str, name: str) -> int:
     print(f"{len(everything)} cases, {different} differ, {len(wrong)} not as declared")
     for comparison in wrong:
         print(f"- {comparison.case.name}: {'; '.join(comparison.problems)}")
-    if not name:
+    if not name and PRODUCT.default:  # the page is about the default product
         (version,) = (found.version for found in distributions(name="awslambdaric", path=[str(site)]))
         unfinished = DOCUMENT.with_name(f"{DOCUMENT.name}.part")
         unfinished.write_text(document(chapters, version), encoding="utf-8")

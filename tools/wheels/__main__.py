@@ -11,7 +11,7 @@ from pathlib import Path
 from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.errors import BuildError
-from tools.support.product import ROOT, interpreter
+from tools.support.product import PRODUCT, ROOT, interpreter
 from tools.support.wheels import DEBIAN_11, cached_wheels
 from tools.wheels.environments import Environment, in_container, on_host
 from tools.wheels.packages import REQUIREMENTS, Packages, load_packages
@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace, terminal: Terminal) -> None:
     found = list(problems(packages, imports, scenarios))
     importable, complete = (sum(getattr(result, what) for result in imports) for what in ("importable", "complete"))
     print(f"{importable} of {len(imports)} packages import, {complete} of them completely")
-    if not (options.name or options.on_host) and options.image == IMAGE:
+    if not (options.name or options.on_host) and options.image == IMAGE and PRODUCT.default:
         unfinished = DOCUMENT.with_name(f"{DOCUMENT.name}.part")
         unfinished.write_text(document(packages, imports, scenarios, SYSTEM), encoding="utf-8")
         os.replace(unfinished, DOCUMENT)
