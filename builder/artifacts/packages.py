@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from builder.artifacts.audit import Elf
 from builder.pins import Archive, Source
@@ -27,8 +28,13 @@ class Packages:
     @classmethod
     def read(cls, folder: Path) -> "Packages":
         data = json.loads((folder / LISTING).read_text(encoding="utf-8"))
-        sources = (
-            Source(**{**source, "archives": tuple(Archive(**archive) for archive in source["archives"])})
-            for source in data["sources"]
+        return cls(
+            tuple(map(_source, data["sources"])),
+            {path: tuple(names) for path, names in data["owners"].items()},
+            tuple(Elf(**{**elf, "needed": tuple(elf["needed"])}) for elf in data["elf_files"]),
         )
-        return cls(tuple(sources), data["owners"], tuple(Elf(**elf) for elf in data["elf_files"]))
+
+
+def _source(data: Mapping[str, Any]) -> Source:
+    archives = tuple(Archive(**archive) for archive in data["archives"])
+    return Source(**{**data, "archives": archives, "licence_files": tuple(data["licence_files"])})
