@@ -1,1 +1,1 @@
-"""That the measurements measure. What they find is no test: a slow machine is no fault."""
+"""Tests that the measurements work. Their results are not tested: a slow machine is not a failure."""

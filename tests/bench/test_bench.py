@@ -1,4 +1,4 @@
-"""Each measurement runs, with as few repetitions as it can."""
+"""Runs each measurement with as few repetitions as possible."""
 
 import json
 import os
@@ -27,7 +27,7 @@ TRACE = """\
 
 
 @pytest.fixture(autouse=True)
-def back_to_this_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def restore_working_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measurements change the working directory for the processes that they start."""
     monkeypatch.chdir(Path.cwd())
 
@@ -43,7 +43,7 @@ def results(capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return dict(json.loads(capfd.readouterr().out.splitlines()[-1])["results"])
 
 
-def test_coldstart_tells_times_of_everybody_and_memory_of_those_that_wait(capfd: pytest.CaptureFixture[str]) -> None:
+def test_coldstart_prints_times_of_all_subjects_and_memory_of_the_loops(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["coldstart", "--repetitions=2"]) == 0
     rows = results(capfd)
     assert rows.keys() == {*LOOPS, BARE}
@@ -51,7 +51,7 @@ def test_coldstart_tells_times_of_everybody_and_memory_of_those_that_wait(capfd:
     assert {name for name, row in rows.items() if "resident" in row} == LOOPS
 
 
-def test_invoke_tells_times_of_every_loop(capfd: pytest.CaptureFixture[str]) -> None:
+def test_invoke_prints_times_of_every_loop(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["invoke", "--repetitions=2"]) == 0
     rows = results(capfd)
     assert rows.keys() == LOOPS
@@ -61,14 +61,14 @@ def test_invoke_tells_times_of_every_loop(capfd: pytest.CaptureFixture[str]) -> 
 
 def test_files_are_counted(capfd: pytest.CaptureFixture[str]) -> None:
     if shutil.which("strace") is None:
-        pytest.skip("strace is not there")
+        pytest.skip("strace is not installed")
     assert main(["coldstart", "--files"]) == 0
     rows = results(capfd)
     assert rows.keys() == LOOPS
     assert all(row["opened"] > 0 and row["bytes read"] > 0 for row in rows.values())
 
 
-def test_without_strace_counting_files_says_how_to_get_it(
+def test_counting_files_without_strace_says_how_to_install_it(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
@@ -76,7 +76,7 @@ def test_without_strace_counting_files_says_how_to_get_it(
     assert "apt-get install strace" in capfd.readouterr().err
 
 
-def test_without_root_a_cold_page_cache_says_what_it_needs(
+def test_a_cold_page_cache_without_root_says_what_it_needs(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -84,7 +84,7 @@ def test_without_root_a_cold_page_cache_says_what_it_needs(
     assert "needs root" in capfd.readouterr().err
 
 
-def test_a_soak_tells_memory_after_the_first_thousand_and_at_the_end(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_soak_prints_memory_after_the_first_thousand_and_at_the_end(capfd: pytest.CaptureFixture[str]) -> None:
     main(["soak", "--repetitions=1100"])
     (row,) = results(capfd).values()
     assert row.keys() == {"after 1000", "at the end", "growth, %"}
@@ -97,7 +97,7 @@ def test_a_soak_fails_if_memory_grows(capfd: pytest.CaptureFixture[str], monkeyp
     assert "the limit is 2 %" in capfd.readouterr().err
 
 
-def test_a_trace_counts_up_to_the_first_request_for_an_event() -> None:
+def test_a_trace_is_counted_up_to_the_first_request_for_an_event() -> None:
     assert files.count(TRACE) == {"opened": 1, "not found": 1, "looked at": 1, "bytes read": 832}
 
 

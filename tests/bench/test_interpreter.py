@@ -1,4 +1,4 @@
-"""What becomes of a benchmark that does not end well. The programs here are no benchmarks: they need no pyperf."""
+"""Benchmarks that fail. The programs here are not benchmarks, so that they do not need pyperf."""
 
 import os
 import subprocess
@@ -22,10 +22,10 @@ def program(folder: Path, text: str) -> Benchmark:
     return Benchmark("mine", script, ())
 
 
-def test_one_that_takes_too_long_is_ended_with_all_that_it_started(
+def test_a_benchmark_that_takes_too_long_is_killed_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interpreter, "SECONDS", 0.5)
+    monkeypatch.setattr(interpreter, "TIMEOUT", 0.5)
     child = f"import os, time; open({str(tmp_path / 'child')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     benchmark = program(tmp_path, f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])")
     with pytest.raises(subprocess.SubprocessError, match=r"this: longer than 0\.5 s"):
@@ -37,7 +37,7 @@ def test_one_that_takes_too_long_is_ended_with_all_that_it_started(
         time.sleep(0.01)
 
 
-def test_one_that_fails_is_told_with_its_last_word_and_counts_for_none(
+def test_a_benchmark_that_fails_is_reported_with_its_last_line_and_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     benchmark = program(tmp_path, "import sys; sys.exit('no such luck')")
@@ -45,7 +45,7 @@ def test_one_that_fails_is_told_with_its_last_word_and_counts_for_none(
     assert capsys.readouterr().out == "mine: not run: this: no such luck\n"
 
 
-def test_one_processor_is_had_for_a_while() -> None:
+def test_one_processor_is_used_and_the_previous_settings_are_restored() -> None:
     before = os.sched_getaffinity(0), os.sched_getscheduler(0)
     with one_processor():
         assert len(os.sched_getaffinity(0)) == 1

@@ -1,4 +1,4 @@
-"""tools.bench.size: from the linker's map and a manifest to a tree."""
+"""tools.bench.size: turns the linker's map and a manifest into a tree."""
 
 from collections import Counter
 from pathlib import Path
@@ -33,7 +33,7 @@ def found() -> dict[tuple[str, ...], int]:
     return dict(sizes(MANIFEST, MAP.splitlines()))
 
 
-def test_each_byte_of_the_layer_stands_under_its_source_and_module() -> None:
+def test_each_byte_of_the_layer_is_attributed_to_its_source_and_module() -> None:
     python = "bin/python3.13"
     assert found() == {
         ("bin", "python"): 10,
@@ -45,22 +45,22 @@ def test_each_byte_of_the_layer_stands_under_its_source_and_module() -> None:
     }
 
 
-def test_the_largest_stand_first_and_the_smallest_not_at_all() -> None:
+def test_the_largest_come_first_and_the_smallest_are_omitted() -> None:
     shown = [line.split()[-1] for line in lines(found(), 0.05)]
     assert shown[:5] == ["layer", "bin/python3.13", "cpython", "Objects", "dictobject"]
     assert "json" not in shown
     assert "json" in [line.split()[-1] for line in lines(found(), 0)]
 
 
-def test_the_picture_is_a_page_with_every_place(tmp_path: Path) -> None:
+def test_the_treemap_is_a_page_with_every_node(tmp_path: Path) -> None:
     write_treemap(Counter(found()), tmp_path / "layer.html")
     page = (tmp_path / "layer.html").read_text(encoding="utf-8")
     assert "libcrypto-lib-evp" in page
     assert "decoder" in page
 
 
-def test_the_interpreter_has_what_the_start_order_names(layer: Layer) -> None:
+def test_the_interpreter_has_the_symbols_of_the_symbol_order(layer: Layer) -> None:
     python = layer.root / "bin" / f"python{TARGET.series}"
     ordered = {line for line in RESULT.read_text(encoding="utf-8").splitlines() if not line.startswith("#")}
     linked = {symbol.name for symbol in read_map(link_map_of(file_sha256(python)))}
-    assert len(ordered - linked) < len(ordered) / 50, "./nox -s train_order"
+    assert len(ordered - linked) < len(ordered) / 50, "./nox -s symbol_order"

@@ -1,5 +1,5 @@
-"""What the loop costs, beside awslambdaric, beside the least that Python can do, on the same interpreter.
+"""Measures the loop against awslambdaric and against the minimum that Python can do, on the same interpreter.
 
-``nox -s bench -- coldstart`` and ``nox -s bench -- invoke``. Every subject takes its turn in every round of one run,
-so that what else the machine does falls on all of them alike.
+``nox -s bench -- coldstart`` and ``nox -s bench -- invoke``. The subjects take turns within one run, so that other load
+on the machine affects all of them alike.
 """

@@ -23,7 +23,7 @@ from tools.support.wheels import cached_wheels
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures, prints a table and JSON."""
+    """Runs one measurement and prints its results; returns the exit code."""
     options = _parser().parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         try:
@@ -60,13 +60,13 @@ def _soak(options: argparse.Namespace, folder: Path) -> int:
 
 
 def _interpreter(options: argparse.Namespace, folder: Path) -> int:
-    from tools.bench.interpreter_report import write_report  # noqa: PLC0415 (what draws the picture takes long to import)
+    from tools.bench.interpreter_report import write_report  # noqa: PLC0415 (matplotlib is slow to import)
 
     ours = Path(interpreter(folder)).resolve()
     site = cached_wheels("pyperformance", str(ours), cache_folder())
-    chosen = [each for each in benchmarks(site) if not options.only or each.name in options.only.split(",")]
+    selected = [each for each in benchmarks(site) if not options.only or each.name in options.only.split(",")]
     interpreters = make_interpreters(ours, options.against or (DEBIAN,), cache_folder())
-    print(write_report(compare(interpreters, chosen, site, folder, options.rounds), options.rounds, options.output))
+    print(write_report(compare(interpreters, selected, site, folder, options.rounds), options.rounds, options.output))
     return 0
 
 
@@ -77,48 +77,43 @@ def _size(options: argparse.Namespace, _folder: Path) -> int:
     print(*lines(found, options.smallest / 100), sep="\n")
     page = options.manifest.with_name(options.manifest.name.replace(".manifest.json", ".html"))
     write_treemap(found, page)
-    print(f"\n{page}: the same as a picture")
+    print(f"\n{page}: the same as a treemap")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    for name, command, what in (
+    for name, command, summary in (
         ("coldstart", _coldstart, "process start to the first request for an event, and idle memory"),
         ("invoke", _invoke, "event to the request for the next one"),
         ("soak", _soak, "does memory grow over many invocations?"),
     ):
-        sub = commands.add_parser(name, help=what, description=what)
+        sub = commands.add_parser(name, help=summary, description=summary)
         sub.set_defaults(command=command)
-        sub.add_argument("--repetitions", type=int, metavar="N", help="starts or invocations of each subject")
+        sub.add_argument("--repetitions", type=int, metavar="N", help="starts or invocations per subject")
         if name == "coldstart":
             sub.add_argument("--files", action="store_true", help="count files opened and bytes read, with strace")
-            sub.add_argument("--cold-cache", action="store_true", help="with nothing in the page cache; needs root")
-    what = "pyperformance's benchmarks on this layer and on others, in turns"
-    sub = commands.add_parser("interpreter", help=what, description=what)
+            sub.add_argument("--cold-cache", action="store_true", help="with an empty page cache; needs root")
+    summary = "pyperformance's benchmarks on this layer and on other interpreters, in turns"
+    sub = commands.add_parser("interpreter", help=summary, description=summary)
     sub.set_defaults(command=_interpreter)
     sub.add_argument(
         "--against",
         action="append",
-        metavar="WHO",
-        help=f"{DEBIAN} (default), {MACHINE}, or NAME=PATH of a python; may be repeated",
+        metavar="INTERPRETER",
+        help=f"{DEBIAN} (default), {MACHINE}, or NAME=PATH of a python; repeatable",
     )
-    sub.add_argument("--only", metavar="A,B", help="these benchmarks alone")
-    sub.add_argument("--rounds", type=int, default=5, metavar="N", help="turns of each interpreter (default: 5)")
-    sub.add_argument(
-        "--output",
-        type=Path,
-        default=ROOT / ("docs" if PRODUCT.default else "dist"),
-        metavar="DIR",
-        help="folder for table and picture",
-    )
-    what = "what takes the space in the layer, by source and by module"
-    sub = commands.add_parser("size", help=what, description=what)
+    sub.add_argument("--only", metavar="A,B", help="only these benchmarks")
+    sub.add_argument("--rounds", type=int, default=5, metavar="N", help="turns per interpreter (default: 5)")
+    folder = ROOT / ("docs" if PRODUCT.default else "dist")
+    sub.add_argument("--output", type=Path, default=folder, metavar="DIR", help="folder for table and plot")
+    summary = "the layer's size by source and by module"
+    sub = commands.add_parser("size", help=summary, description=summary)
     sub.set_defaults(command=_size)
     manifest = ROOT / "dist" / f"{NAME}.manifest.json"
-    sub.add_argument("--manifest", type=Path, default=manifest, help="of a layer that was built from these sources")
-    sub.add_argument("--smallest", type=float, default=0.5, metavar="PERCENT", help="of what is shown (default: 0.5)")
+    sub.add_argument("--manifest", type=Path, default=manifest, help="of a layer built from these sources")
+    sub.add_argument("--smallest", type=float, default=0.5, metavar="PERCENT", help="hide smaller ones (default: 0.5)")
     return parser
 
 

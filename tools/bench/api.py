@@ -1,4 +1,4 @@
-"""The Runtime API, one caller at a time, with a clock: it adds to every measurement the same few microseconds."""
+"""A Runtime API for one process, with a clock; it adds the same few microseconds to every measurement."""
 
 import json
 import os
@@ -20,8 +20,8 @@ EVENT = {
     "isBase64Encoded": False,
 }
 ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
-SAFETY_NET = 60.0
-"""Seconds without a word, after which a subject has failed."""
+TIMEOUT = 60.0
+"""Seconds of silence after which a subject has failed."""
 
 
 def event_bytes(body: bytes = json.dumps(EVENT).encode()) -> bytes:
@@ -36,20 +36,20 @@ def event_bytes(body: bytes = json.dumps(EVENT).encode()) -> bytes:
     return head.encode() + body
 
 
-class Caller:
-    """One subject's process, and the connection on which it asks."""
+class SubjectProcess:
+    """One subject's process, and the connection on which it sends requests."""
 
     def __init__(
-        self, workspace: Workspace, subject: Subject, prefix: tuple[str, ...] = (), patience: float = SAFETY_NET
+        self, workspace: Workspace, subject: Subject, prefix: tuple[str, ...] = (), timeout: float = TIMEOUT
     ) -> None:
-        self._patience = patience
+        self._timeout = timeout
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(patience)
+        self._listener.settimeout(timeout)
         self._connection: socket.socket | None = None
         variables = workspace.variables(subject, "{}:{}".format(*self._listener.getsockname()))
         command = (*prefix, *subject.command)
         actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
-        os.chdir(variables["LAMBDA_TASK_ROOT"])  # posix_spawn cannot.
+        os.chdir(variables["LAMBDA_TASK_ROOT"])  # posix_spawn cannot do this.
         self.started = time.perf_counter_ns()
         self.pid = os.posix_spawn(command[0], command, variables, file_actions=actions, setpgroup=0)
 
@@ -59,7 +59,7 @@ class Caller:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.killpg(self.pid, signal.SIGKILL)  # Whatever the program was started by, too.
+        os.killpg(self.pid, signal.SIGKILL)  # Includes any wrapper that started the program.
         os.waitpid(self.pid, 0)
         self._listener.close()
         if self._connection:
@@ -72,24 +72,24 @@ class Caller:
             if self._connection is None:
                 self._connection, _ = self._listener.accept()
                 self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._connection.settimeout(self._patience)
+                self._connection.settimeout(self._timeout)
             more = self._connection.recv(65536)
             if not more:
                 self._connection = None
             data += more
         return data
 
-    def answer(self, data: bytes) -> None:
-        assert self._connection is not None, "nobody asked"
+    def respond(self, data: bytes) -> None:
+        assert self._connection is not None, "there was no request"
         self._connection.sendall(data)
 
     def invoke(self, event: bytes) -> int:
-        """From event to the next request for one, in nanoseconds."""
+        """Nanoseconds from an event to the request for the next one."""
         start = time.perf_counter_ns()
-        self.answer(event)
+        self.respond(event)
         post = self.wait_for_request()
         assert post.startswith(b"POST ") and b"/response " in post[:200], post[:2000]  # noqa: PT018
-        self.answer(ACCEPTED)
+        self.respond(ACCEPTED)
         self.wait_for_request()
         return time.perf_counter_ns() - start
 
@@ -97,28 +97,28 @@ class Caller:
         return resident_kib(self.pid)
 
     def processor_ns(self) -> int:
-        """Nanoseconds of processor time so far, of all threads, those too that have ended.
+        """Nanoseconds of processor time so far, of all threads, including those that have ended.
 
-        The clock's number is what clock_getcpuclockid(3) makes of a process's id; Python has no name for it.
+        The clock's id is computed from the process id as in clock_getcpuclockid(3), which Python does not expose.
         """
         return time.clock_gettime_ns((~self.pid << 3) | 2)
 
 
 def resident_kib(pid: int) -> int:
-    """Resident memory of a process in KiB, page by page: the sum in ``status`` lags behind."""
+    """Resident memory of a process in KiB, counted page by page: the total in ``status`` lags behind."""
     pages = Path("/proc", str(pid), "smaps_rollup").read_text(encoding="ascii")
     (line,) = (line for line in pages.splitlines() if line.startswith("Rss:"))
     return int(line.split()[1])
 
 
-def start_to_end(subject: Subject) -> tuple[int, int]:
-    """Nanoseconds that a program takes that only starts and ends: by the clock, and of processor time."""
+def run_to_exit(subject: Subject) -> tuple[int, int]:
+    """Nanoseconds for a program to start and exit: elapsed time and processor time."""
     start = time.perf_counter_ns()
     pid = os.posix_spawn(subject.command[0], subject.command, dict(subject.variables))
     _, status, usage = os.wait4(pid, 0)
-    taken = time.perf_counter_ns() - start
+    elapsed = time.perf_counter_ns() - start
     assert status == 0, subject.command
-    return taken, round((usage.ru_utime + usage.ru_stime) * 1e9)
+    return elapsed, round((usage.ru_utime + usage.ru_stime) * 1e9)
 
 
 def _is_complete(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The layer on a file system of its own, whose pages are dropped before every start: the first start on a machine."""
+"""Puts the layer on its own file system and drops its pages before every start, as on the first start on a machine."""
 
 import contextlib
 import functools
@@ -20,7 +20,7 @@ READ_AHEAD = "128"
 
 
 def cold_coldstart(workspace: Workspace, repetitions: int) -> dict[str, Any]:
-    """Cold start with nothing of the layer in memory."""
+    """Cold start with no part of the layer in memory."""
     if os.geteuid() != 0 or not os.access(DROP, os.W_OK):
         raise Unavailable("a cold page cache needs root, to mount an image and to drop caches")
     with _on_image(workspace.root) as mounted:
@@ -33,8 +33,8 @@ def cold_coldstart(workspace: Workspace, repetitions: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _read_ahead(setting: Path) -> Iterator[None]:
-    """As much as Linux does unless it is told otherwise. A loop device takes this over from the disk below, and where
-    that is a virtual one it may be megabytes: each fault would read the whole layer."""
+    """Sets Linux's default read-ahead. A loop device inherits the setting of the underlying disk, which for a virtual
+    disk may be megabytes: each fault would read the whole layer."""
     before = setting.read_text(encoding="ascii")
     setting.write_text(READ_AHEAD, encoding="ascii")
     try:
@@ -44,7 +44,7 @@ def _read_ahead(setting: Path) -> Iterator[None]:
 
 
 def _bytes_read(disk: Path) -> int:
-    """From a block device, ever: the third number of its statistics is of sectors, of 512 bytes each (iostats.rst)."""
+    """Bytes read from a block device so far: its third statistic is in sectors of 512 bytes (iostats.rst)."""
     return int((disk / "stat").read_text(encoding="ascii").split()[2]) * 512
 
 
@@ -75,6 +75,6 @@ def _run(*command: str) -> None:
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True)
     except FileNotFoundError:
-        raise Unavailable(f"{command[0]} is not there: apt-get install e2fsprogs mount") from None
+        raise Unavailable(f"{command[0]} is not installed: apt-get install e2fsprogs mount") from None
     if done.returncode:
-        raise Unavailable(f"{' '.join(command)}: {done.stderr.strip()}\nA container may not be allowed loop devices.")
+        raise Unavailable(f"{' '.join(command)}: {done.stderr.strip()}\nContainers may not be allowed loop devices.")

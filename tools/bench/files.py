@@ -6,36 +6,36 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tools.bench.api import Caller
+from tools.bench.api import SubjectProcess
 from tools.bench.subjects import Workspace
 
 CALLS = "openat,open,stat,lstat,newfstatat,access,readlink,getdents64,read,pread64,sendto,write"
 
 
 class Unavailable(Exception):
-    """A measurement needs what this machine lacks; the text says what to do."""
+    """A measurement needs something that this machine lacks; the message says what to do."""
 
 
 def files(workspace: Workspace) -> dict[str, Any]:
-    """Counts of what start-up asks of the file system; pages of mapped files are not among the bytes."""
+    """Counts start-up's file system calls and bytes read; pages of mapped files are not included."""
     strace = shutil.which("strace")
     if strace is None:
-        raise Unavailable("strace is not there: apt-get install strace, dnf install strace")
+        raise Unavailable("strace is not installed: apt-get install strace, dnf install strace")
     rows = {}
     for each in workspace.subjects():
-        if not each.talks:
+        if not each.is_loop:
             continue
         with tempfile.NamedTemporaryFile(prefix="strace-") as trace:
-            with Caller(
+            with SubjectProcess(
                 workspace, each, (strace, "-f", "-qq", "-s", "64", "-e", f"trace={CALLS}", "-o", trace.name)
-            ) as caller:
-                caller.wait_for_request()
+            ) as process:
+                process.wait_for_request()
             rows[each.name] = count(Path(trace.name).read_text("utf-8", "replace"))
     return {"what": "file system calls before the first GET of /next", "unit": "calls; bytes", "results": rows}
 
 
 def count(trace: str) -> dict[str, float]:
-    """Counts of a trace up to the first request."""
+    """Counts the calls in a trace up to the first request."""
     counts: dict[str, float] = {"opened": 0, "not found": 0, "looked at": 0, "bytes read": 0}
     for line in trace.splitlines():
         match = re.match(r"\d+\s+(\w+)\((.*)\)\s+= (-?\d+)( E\w+)?", line)

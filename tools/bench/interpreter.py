@@ -1,8 +1,8 @@
-"""pyperformance's benchmarks, each on one interpreter after the other, several times round.
+"""Runs each of pyperformance's benchmarks on one interpreter after the other, in several rounds.
 
-pyperformance itself would install packages into each interpreter, and run all of one before all of the next: a machine
-that has other things to do would tell them apart by the hour. Its benchmarks are programs with pyperf inside; they
-need no more than a folder on PYTHONPATH, and can be run in turns.
+pyperformance itself would install packages into each interpreter, and finish one interpreter before the next, so that
+a change of load on the machine would look like a difference between them. Its benchmarks are scripts that use pyperf;
+all they need is a folder on PYTHONPATH, so they can be run in turns.
 """
 
 import json
@@ -26,22 +26,22 @@ NOT_RUN = {
     "dask": "starts a cluster that talks to itself for minutes",
     "fastapi": "its server takes a fixed time",
     "hg_startup": "mercurial has no wheel",
-    "mako": "hides markupsafe, which Mako has come to need",
+    "mako": "hides markupsafe, which Mako now needs",
     "sqlalchemy_imperative": "SQLAlchemy 2 no longer has what it calls",
 }
 """Name → why."""
 
 PYPERF = ("--processes=1", "--values=3", "--warmups=1", "--quiet")
-SECONDS = 300
-"""After which a benchmark has failed."""
+TIMEOUT = 300
+"""Seconds after which a benchmark has failed."""
 
 Values = dict[str, list[float]]
-"""Result → seconds that one time of it takes."""
+"""Result → seconds per iteration."""
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A program of pyperformance; it may have several results."""
+    """One of pyperformance's scripts; it may have several results."""
 
     name: str
     script: Path
@@ -49,7 +49,7 @@ class Benchmark:
 
 
 def benchmarks(site: Path) -> Iterator[Benchmark]:
-    """What the pyperformance in a folder of packages has."""
+    """The benchmarks of the pyperformance installed in a folder of packages."""
     for path in sorted((site / "pyperformance" / "data-files" / "benchmarks").glob("bm_*/*.toml")):
         about = tomllib.loads(path.read_text(encoding="utf-8"))["tool"]["pyperformance"]
         if about["name"] not in NOT_RUN:
@@ -58,11 +58,11 @@ def benchmarks(site: Path) -> Iterator[Benchmark]:
 
 @one_processor()
 def compare(
-    interpreters: Sequence[Interpreter], chosen: Sequence[Benchmark], site: Path, scratch: Path, rounds: int
+    interpreters: Sequence[Interpreter], selected: Sequence[Benchmark], site: Path, scratch: Path, rounds: int
 ) -> dict[str, Values]:
-    """Interpreter → results. A benchmark that fails on one of them counts for none."""
+    """Interpreter → results. A benchmark that fails on one interpreter is left out for all."""
     results: dict[str, Values] = {each.name: {} for each in interpreters}
-    for benchmark in chosen:
+    for benchmark in selected:
         try:
             turns = [(each.name, run(each, benchmark, site, scratch)) for _ in range(rounds) for each in interpreters]
         except (subprocess.SubprocessError, OSError) as error:
@@ -77,7 +77,7 @@ def compare(
 
 
 def run(interpreter: Interpreter, benchmark: Benchmark, site: Path, scratch: Path) -> Values:
-    """One turn: a process that finds out how often to repeat, and one that measures."""
+    """One turn: a process that calibrates the number of loops, and one that measures."""
     result = scratch / "result.json"
     result.unlink(missing_ok=True)
     command = interpreter.command(
@@ -96,19 +96,19 @@ def run(interpreter: Interpreter, benchmark: Benchmark, site: Path, scratch: Pat
     }
     with subprocess.Popen(
         command, env=variables, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0
-    ) as started:
+    ) as process:
         try:
-            _, said = started.communicate(timeout=SECONDS)
+            _, errors = process.communicate(timeout=TIMEOUT)
         except subprocess.TimeoutExpired:
-            os.killpg(started.pid, signal.SIGKILL)  # those that it started, too: they hold the pipe
-            raise subprocess.SubprocessError(f"{interpreter.name}: longer than {SECONDS} s") from None
-    if started.returncode:
-        raise subprocess.SubprocessError(f"{interpreter.name}: {(said.splitlines() or ['no word'])[-1]}")
-    return read_values(json.loads(result.read_text(encoding="utf-8")))
+            os.killpg(process.pid, signal.SIGKILL)  # including its children: they hold the pipe open
+            raise subprocess.SubprocessError(f"{interpreter.name}: longer than {TIMEOUT} s") from None
+    if process.returncode:
+        raise subprocess.SubprocessError(f"{interpreter.name}: {(errors.splitlines() or ['no message'])[-1]}")
+    return parse_values(json.loads(result.read_text(encoding="utf-8")))
 
 
-def read_values(suite: Mapping[str, Any]) -> Values:
-    """What a file of pyperf's says; the name of its only benchmark stands among what all have in common."""
+def parse_values(suite: Mapping[str, Any]) -> Values:
+    """The values in a pyperf file; the name of an only benchmark is in the suite's common metadata."""
     return {
         (benchmark.get("metadata", {}) | suite["metadata"])["name"]: [
             value for run in benchmark["runs"] for value in run.get("values", ())
@@ -118,7 +118,7 @@ def read_values(suite: Mapping[str, Any]) -> Values:
 
 
 def ratios(results: Mapping[str, Values], name: str) -> list[float]:
-    """Least time of the first interpreter, by that of each other one: a machine's other guests only ever add to it."""
+    """The first interpreter's minimum time divided by each other's; minimum, because other load can only add time."""
     ours, *others = (min(values[name]) for values in results.values())
     return [ours / other for other in others]
 

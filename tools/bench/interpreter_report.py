@@ -1,4 +1,4 @@
-"""Results of `bench.interpreter` → a page with a table, and a picture as PNG and as SVG."""
+"""Renders the results of `tools.bench.interpreter` as a page with a table, and as a plot in PNG and SVG."""
 
 import json
 import platform
@@ -10,9 +10,9 @@ import matplotlib as mpl
 from tools.bench.interpreter import Values, geometric_mean, ratios
 
 mpl.use("Agg")
-mpl.rcParams["svg.hashsalt"] = "bench"  # else each picture has other names for the same things
+mpl.rcParams["svg.hashsalt"] = "bench"  # or ids differ in each run
 
-from matplotlib import pyplot as plt  # noqa: E402 (it looks at the choice above)
+from matplotlib import pyplot as plt  # noqa: E402 (it reads the settings above)
 
 STEM = "interpreter"
 

@@ -1,6 +1,6 @@
-"""Interpreters to compare, and where each one runs: on this machine, or in a Debian 13 that `mmdebstrap` makes.
+"""The interpreters to compare, and where each one runs: on this machine, or in a Debian 13 made by `mmdebstrap`.
 
-If Debian's own python3.13 is among them, all run in that Debian, so that they have the same libc.
+If Debian's own python3.13 is one of them, all run in that Debian, so that they have the same libc.
 """
 
 import os
@@ -21,19 +21,19 @@ class Interpreter:
 
     name: str
     python: Path
-    """The executable: where it runs, in ``root`` if there is one."""
+    """The executable's path; inside ``root`` if there is one."""
     root: Path | None = None
-    shown: tuple[Path, ...] = ()
-    """Folders of this machine that ``root`` shows at the same place."""
+    mounts: tuple[Path, ...] = ()
+    """Folders of this machine that are mounted in ``root`` at the same path."""
 
     def command(self, folders: Sequence[Path], *arguments: str) -> tuple[str, ...]:
-        """Runs it with arguments that may name files below the folders."""
+        """The command to run it with arguments that may refer to files in ``folders``."""
         own = (str(self.python), *arguments)
         if self.root is None:
             return own
         mounts = (
             f"mkdir -p {self.root}{folder}; mount --rbind {folder} {self.root}{folder}"
-            for folder in (*self.shown, *folders)
+            for folder in (*self.mounts, *folders)
         )
         rootless = () if os.geteuid() == 0 else ("--map-root-user",)
         script = "; ".join((*mounts, 'exec chroot "$0" "$@"'))

@@ -1,4 +1,4 @@
-"""The least that a loop can be in Python: no errors, no context, no limits. What is above it is the price of those."""
+"""A minimal loop in Python, without errors, context or limits: what other loops take longer, these cost."""
 
 import _json
 import os
@@ -27,7 +27,7 @@ while True:
     head, end, event = connection.recv(65536).partition(b"\r\n\r\n")
     start = head.index(ID) + len(ID)
     request = head[start : head.find(b"\r\n", start)].decode()
-    answer = "".join(encode(handler(scan(event.decode(), 0)[0], None), 0)).encode()
+    result = "".join(encode(handler(scan(event.decode(), 0)[0], None), 0)).encode()
     path = f"POST /2018-06-01/runtime/invocation/{request}/response HTTP/1.1\r\n"
-    connection.sendall(f"{path}Host: {HOST}\r\nContent-Length: {len(answer)}\r\n\r\n".encode() + answer)
+    connection.sendall(f"{path}Host: {HOST}\r\nContent-Length: {len(result)}\r\n\r\n".encode() + result)
     connection.recv(65536)

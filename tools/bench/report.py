@@ -1,4 +1,4 @@
-"""Samples → medians, p99, ratios; as a table and as JSON."""
+"""Summarises samples as medians, p99 and ratios, and prints them as a table and as JSON."""
 
 import json
 import platform
@@ -24,7 +24,7 @@ def summary(samples: Sequence[float]) -> dict[str, float]:
 def report(
     what: str, unit: str, samples: Samples, more: Mapping[str, Mapping[str, float]] | None = None
 ) -> dict[str, Any]:
-    """Everything about one measurement. ``more`` adds columns: name → subject → value."""
+    """The results of one measurement. ``more`` adds columns: name → subject → value."""
     rows: dict[str, dict[str, float]] = {name: summary(values) for name, values in samples.items()}
     ours = rows[OURS]
     for name, row in rows.items():
@@ -38,7 +38,7 @@ def report(
 
 
 def show(result: Mapping[str, Any]) -> None:
-    """The table, then the JSON on a line of its own."""
+    """Prints the table, then the JSON on one line."""
     rows: Mapping[str, Mapping[str, float]] = result["results"]
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     print(f"{result['what']} ({result['unit']})")

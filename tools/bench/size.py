@@ -1,6 +1,6 @@
-"""What takes the space in a layer, by source and by module: its manifest, and the linker's map of its interpreter.
+"""A layer's size by source and by module, from its manifest and the linker's map of its interpreter.
 
-Sizes are in bytes, unzipped. A place is a path of names from the layer's root down.
+Sizes are in bytes, unzipped. A node is a path of names from the layer's root.
 """
 
 import re
@@ -27,43 +27,44 @@ ARCHIVES = {
 """Library → its source; others are CPython's own."""
 
 OUT, IN = 49, 57
-"""Columns of the linker's map where sections that go out and sections that come in begin; before stand four numbers."""
-IN_NO_FILE = (".tbss", ".bss", ".comment", ".shstrtab")
+"""Columns of the linker's map in which output sections and input sections begin, after four numbers."""
+SKIPPED_SECTIONS = (".tbss", ".bss", ".comment", ".shstrtab")
+"""Sections that take no space in the file, or belong to no module."""
 
 _ARCHIVE = re.compile(r"(?:.*/)?(?:\w+\.lto\.)?(?P<archive>lib\w+\.a)\((?P<member>[^ )]+)")
 _OBJECT = re.compile(r"(?:(?P<folder>.*)/)?(?:\w+\.lto\.)?(?P<name>[^/]+)\.o$")
 
 
 def link_map_of(sha256: str) -> list[str]:
-    """The lines of the map that the linker wrote of an interpreter; Unavailable unless that is the store's."""
+    """The lines of the linker's map of an interpreter; `Unavailable` unless the store has that interpreter."""
     steps = load_repository().plan(PRODUCT, PLATFORM)
     step, store = next(step for step in steps if step.role == "cpython"), Store(cache_folder())
     python = store.result(step) / "bin" / TARGET.executable
     if not store.has(step) or file_sha256(python) != sha256:
-        raise Unavailable("this is not the interpreter that these sources give: ./nox -s build_layer")
+        raise Unavailable("the interpreter was not built from these sources: ./nox -s build_layer")
     return (store.result(step) / "link.map").read_text(encoding="utf-8").splitlines()
 
 
 def sizes(manifest: Mapping[str, Any], link_map: Iterable[str]) -> Sizes:
-    """Place → size, of all that the layer holds."""
+    """Node → size, of everything in the layer."""
     found: Counter[tuple[str, ...]] = Counter()
     for entry in manifest["entries"]:
         path = entry["path"]
         if path.startswith("bin/python3."):
             found.update(_interpreter(path, entry["size"], link_map))
         else:
-            found[_place(path)] += entry["size"]
+            found[_node(path)] += entry["size"]
     return found
 
 
 def _interpreter(path: str, size: int, link_map: Iterable[str]) -> Counter[tuple[str, ...]]:
-    """What the linker put into a file, and under the linker's own name the rest of it."""
+    """The input sections of an executable; the rest of its size is attributed to the linker."""
     found: Counter[tuple[str, ...]] = Counter()
     section = ""
     for line in link_map:
         if line[OUT:IN].strip():
             section = line[OUT:].strip()
-        elif line[IN : IN + 1].strip() and section not in IN_NO_FILE:
+        elif line[IN : IN + 1].strip() and section not in SKIPPED_SECTIONS:
             file = line[IN:].rpartition(":(")[0]
             found[path, *_origin(file)] += int(line.split(None, 3)[2], 16)
     found[path, "linker"] += size - found.total()
@@ -71,7 +72,7 @@ def _interpreter(path: str, size: int, link_map: Iterable[str]) -> Counter[tuple
 
 
 def _origin(file: str) -> tuple[str, ...]:
-    """``openssl/libcrypto.a/…`` of a library's member, ``cpython/Objects/…`` of an object."""
+    """``openssl/libcrypto.a/…`` for a library's member, ``cpython/Objects/…`` for an object."""
     if found := _ARCHIVE.match(file):
         archive, member = found["archive"], found["member"].removesuffix(".o")
         return (ARCHIVES.get(archive, "cpython"), archive, member)
@@ -80,36 +81,36 @@ def _origin(file: str) -> tuple[str, ...]:
     return ("linker",)
 
 
-def _place(path: str) -> tuple[str, ...]:
-    """A file's place; a module's is that of its source and its bytecode."""
+def _node(path: str) -> tuple[str, ...]:
+    """A file's node; a module's source and bytecode share one."""
     return tuple(path.removesuffix(".pyc").split("/"))
 
 
 def lines(found: Sizes, smallest: float) -> Iterator[str]:
-    """The tree as text, without what has less than a share of the whole; the largest first."""
+    """The tree as text, largest nodes first, without those below the share ``smallest`` of the total."""
     totals = _totals(found)
-    whole = totals[()]
+    total = totals[()]
 
-    def show(place: tuple[str, ...]) -> Iterator[str]:
-        size, name = totals[place], place[-1] if place else "layer"
-        yield f"{size:>12,} {size / whole:>6.1%}  {'  ' * len(place)}{name}"
-        below = [each for each in totals if len(each) == len(place) + 1 and each[:-1] == place]
-        for each in sorted(below, key=lambda each: -totals[each]):
-            if totals[each] >= smallest * whole:
+    def show(node: tuple[str, ...]) -> Iterator[str]:
+        size, name = totals[node], node[-1] if node else "layer"
+        yield f"{size:>12,} {size / total:>6.1%}  {'  ' * len(node)}{name}"
+        children = [each for each in totals if len(each) == len(node) + 1 and each[:-1] == node]
+        for each in sorted(children, key=lambda each: -totals[each]):
+            if totals[each] >= smallest * total:
                 yield from show(each)
 
     yield from show(())
 
 
 def write_treemap(found: Sizes, path: Path) -> None:
-    """The tree as a page of HTML that needs nothing else."""
-    from plotly import graph_objects  # noqa: PLC0415 (it takes long to import)
+    """The tree as a self-contained HTML page."""
+    from plotly import graph_objects  # noqa: PLC0415 (it is slow to import)
 
     totals = _totals(found)
     treemap = graph_objects.Treemap(
-        ids=["/".join(place) for place in totals],
-        labels=[place[-1] if place else "layer" for place in totals],
-        parents=["/".join(place[:-1]) if place else None for place in totals],
+        ids=["/".join(node) for node in totals],
+        labels=[node[-1] if node else "layer" for node in totals],
+        parents=["/".join(node[:-1]) if node else None for node in totals],
         values=list(totals.values()),
         branchvalues="total",
         texttemplate="%{label}<br>%{value:,}",
@@ -119,9 +120,9 @@ def write_treemap(found: Sizes, path: Path) -> None:
 
 
 def _totals(found: Sizes) -> Counter[tuple[str, ...]]:
-    """Place → size of all that is there and below."""
+    """Node → size, including everything below it."""
     totals: Counter[tuple[str, ...]] = Counter()
-    for place, size in found.items():
-        for depth in range(len(place) + 1):
-            totals[place[:depth]] += size
+    for node, size in found.items():
+        for depth in range(len(node) + 1):
+            totals[node[:depth]] += size
     return totals

@@ -1,16 +1,16 @@
-"""Many invocations of every kind in one process: does its memory grow?"""
+"""Runs many invocations of every kind in one process and compares its memory."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from tools.bench.api import ACCEPTED, Caller, event_bytes
+from tools.bench.api import ACCEPTED, SubjectProcess, event_bytes
 from tools.bench.subjects import Workspace
 
 SETTLED = 1000
-"""Invocations after which memory is taken for the first time: every kind has run, every cache is filled."""
+"""Invocations before memory is first measured: every kind has run, every cache is filled."""
 LIMIT = 2.0
-"""Percent by which resident memory may differ after all of them."""
+"""Percent by which resident memory may differ at the end."""
 
 FUNCTION = """
 import decimal, logging
@@ -48,25 +48,25 @@ KINDS = ("object", "text", "bytes", "large", "decimal", "none", "error", "chain"
 
 
 def soak(workspace: Workspace, count: int) -> dict[str, Any]:
-    """Runs ``count`` invocations of mixed kinds, some of them no JSON; memory in KiB after SETTLED and at the end."""
+    """Runs ``count`` invocations of mixed kinds, some not JSON; returns memory in KiB after SETTLED and at the end."""
     if count <= SETTLED:
-        raise SystemExit(f"soak: {count} invocations are too few: memory is first taken after {SETTLED}")
+        raise SystemExit(f"soak: {count} invocations are too few: memory is first measured after {SETTLED}")
     (workspace.root / "task" / "function.py").write_text(FUNCTION, encoding="utf-8")
     events = [event_bytes(json.dumps({"kind": kind, "n": 1.5}).encode()) for kind in KINDS]
     events.append(event_bytes(b"{"))
     first = 0
-    with Caller(workspace, workspace.subjects()[0], _quietly()) as caller:
-        caller.wait_for_request()
+    with SubjectProcess(workspace, workspace.subjects()[0], _discard_log()) as process:
+        process.wait_for_request()
         for number in range(count):
             if number == SETTLED:
-                first = caller.resident_kib()
-            caller.answer(events[number % len(events)])
-            if not caller.wait_for_request().startswith(b"POST "):
-                raise SystemExit(f"soak: invocation {number} was not answered")
-            caller.answer(ACCEPTED)
-            if not caller.wait_for_request().startswith(b"GET "):
-                raise SystemExit(f"soak: invocation {number} was answered twice")
-        last = caller.resident_kib()
+                first = process.resident_kib()
+            process.respond(events[number % len(events)])
+            if not process.wait_for_request().startswith(b"POST "):
+                raise SystemExit(f"soak: invocation {number} got no response")
+            process.respond(ACCEPTED)
+            if not process.wait_for_request().startswith(b"GET "):
+                raise SystemExit(f"soak: invocation {number} got two responses")
+        last = process.resident_kib()
     return {
         "what": f"resident memory over {count} invocations",
         "unit": "KiB",
@@ -76,6 +76,6 @@ def soak(workspace: Workspace, count: int) -> dict[str, Any]:
     }
 
 
-def _quietly() -> tuple[str, ...]:
-    """Starts the loop with its log to nowhere, in the same process."""
+def _discard_log() -> tuple[str, ...]:
+    """A command prefix that discards the loop's log; it execs, so the process stays the same."""
     return (str(Path("/bin/sh")), "-c", 'exec "$@" >/dev/null 2>&1', "sh")

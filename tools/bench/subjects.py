@@ -1,4 +1,4 @@
-"""Who is measured: the loop, the managed runtime's in its two ways of waiting, and two floors."""
+"""What is measured: the loop, the managed runtime's loop in its two ways of waiting, and two lower bounds."""
 
 import os
 import shutil
@@ -20,22 +20,22 @@ def handler(event, context):
     return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": event["path"]}
 """
 REFERENCE = "import sys; from awslambdaric.__main__ import main; main(sys.argv)"
-"""What /var/runtime/bootstrap.py of the managed runtime amounts to; ``-m`` would add runpy's own cost."""
+"""Equivalent to the managed runtime's /var/runtime/bootstrap.py; ``-m`` would add runpy's cost."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A program that asks for events; ``talks`` is False for one that only starts and ends."""
+    """A program to measure; ``is_loop`` is False for one that requests no events, but only starts and exits."""
 
     name: str
     command: tuple[str, ...]
     variables: Mapping[str, str]
-    talks: bool = True
+    is_loop: bool = True
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where everything stands that is measured: ``layer/``, ``site/`` with awslambdaric, ``task/``."""
+    """The folder with everything that is measured: ``layer/``, ``site/`` with awslambdaric, ``task/``."""
 
     root: Path
 
@@ -44,17 +44,17 @@ class Workspace:
         return self.root / "layer" / "bin" / TARGET.executable
 
     def subjects(self) -> tuple[Subject, ...]:
-        """Ours first: everything is told in relation to it."""
+        """Ours first: results are relative to it."""
         python, site = str(self.python), str(self.root / "site")
         bootstrap = self.root / "layer" / "bootstrap"
         managed = (python, "-c", REFERENCE, HANDLER)
         return (
             Subject(OURS, (python, *options_of(bootstrap), str(bootstrap), HANDLER), {}),
-            # lambda_config.py of 4.2.2: it waits in a thread where AWS_EXECUTION_ENV is that of Python 3.12 or newer.
+            # lambda_config.py of 4.2.2 waits in a thread if AWS_EXECUTION_ENV is that of Python 3.12 or newer.
             Subject(THREADED, managed, {"PYTHONPATH": site, "AWS_EXECUTION_ENV": f"AWS_Lambda_python{TARGET.series}"}),
             Subject(DIRECT, managed, {"PYTHONPATH": site, "AWS_EXECUTION_ENV": "AWS_Lambda_Image"}),
             Subject(RAW, (python, "-I", "-S", str(self.root / "raw_loop.py")), {}),
-            Subject(BARE, (python, "-I", "-S", "-c", "pass"), {}, talks=False),
+            Subject(BARE, (python, "-I", "-S", "-c", "pass"), {}, is_loop=False),
         )
 
     def variables(self, subject: Subject, endpoint: str) -> dict[str, str]:
@@ -74,15 +74,15 @@ BARE = "python -I -S -c pass"
 
 
 def make_workspace(root: Path) -> Workspace:
-    """Puts everything below ``root``, each with its bytecode, as a layer has it.
+    """Copies everything into ``root``, with bytecode, as in a layer.
 
-    With LAYER_PYTHON the loop is the repository's; else it is the built layer's, as it ships.
+    With LAYER_PYTHON the loop comes from the repository; otherwise from the built layer, as it ships.
     """
     workspace = Workspace(root)
     python = Path(interpreter(root)).resolve()
     if "LAYER_PYTHON" in os.environ:
         shutil.copytree(python.parents[1], root / "layer", symlinks=True)
-        _bring_loop_of_repository(root / "layer", python)
+        _copy_repositorys_loop(root / "layer", python)
     shutil.copytree(cached_wheels("conformance", str(python), cache_folder()), root / "site")
     (root / "task").mkdir()
     (root / "task" / "function.py").write_text(FUNCTION, encoding="utf-8")
@@ -91,12 +91,12 @@ def make_workspace(root: Path) -> Workspace:
     return workspace
 
 
-def _bring_loop_of_repository(layer: Path, python: Path) -> None:
+def _copy_repositorys_loop(layer: Path, python: Path) -> None:
     shutil.rmtree(layer / "runtime", ignore_errors=True)
-    leave = shutil.ignore_patterns("__pycache__", BOOTSTRAP.name, "*.pyi")
-    shutil.copytree(BOOTSTRAP.parent, layer / "runtime", ignore=leave)
+    ignored = shutil.ignore_patterns("__pycache__", BOOTSTRAP.name, "*.pyi")
+    shutil.copytree(BOOTSTRAP.parent, layer / "runtime", ignore=ignored)
     shutil.copy2(BOOTSTRAP, layer / "bootstrap")
-    # As the layer's own is made.
+    # As in the build of the layer.
     bundling = (python, startup_bundle.__file__, layer / "runtime", "/opt/runtime", "layer_runtime.main")
     subprocess.run(bundling, check=True)
     compiling = (python, bytecode.__file__, layer / "runtime", "/opt/runtime", "")

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from builder import ROOT
 from builder.fetch import file_sha256
-from tools.bench.api import Caller, event_bytes
+from tools.bench.api import SubjectProcess, event_bytes
 from tools.bench.size import link_map_of
 from tools.bench.subjects import Workspace, make_workspace
 from tools.support.product import PRODUCT
@@ -86,9 +86,9 @@ def touched(workspace: Workspace, valgrind: str) -> list[int]:
     found: list[int] = []
 
     def start_of_the_loop() -> None:
-        with Caller(workspace, ours, tracer, PATIENCE) as caller:
-            caller.wait_for_request()
-            caller.invoke(event_bytes())
+        with SubjectProcess(workspace, ours, tracer, PATIENCE) as process:
+            process.wait_for_request()
+            process.invoke(event_bytes())
 
     def bare_start() -> None:
         subprocess.run((*tracer, workspace.python, "-I", "-S", "-c", "pass"), check=True)
