@@ -8,14 +8,14 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_venv = "yes"
-nox.options.default_venv_backend = "virtualenv"  # it has pip, by which wheels are fetched
+nox.options.default_venv_backend = "virtualenv"  # it includes pip, which fetches wheels
 
-FOR_THE_LAYER = ("conformance", "in_container", "libraries", "popular", "pyperformance", "requirements", "wheels")
-"""Requirements for the layer's own Python, not for the tools; ``requirements`` is the examples'."""
+LAYER_REQUIREMENTS = ("conformance", "in_container", "libraries", "popular", "pyperformance", "requirements", "wheels")
+"""Requirements for the layer's own Python, not for the tools'; ``requirements`` is the file name in the examples."""
 
 
 def install(session: nox.Session, name: str) -> None:
-    """Installs ``requirements/<name>.txt``, unless the environment already has exactly that."""
+    """Installs ``requirements/<name>.txt``, unless the environment was made from exactly that file."""
     locked = Path("requirements", f"{name}.txt")
     digest = hashlib.sha256(locked.read_bytes()).hexdigest()
     stamp = Path(session.virtualenv.location, "requirements.sha256")
@@ -33,7 +33,7 @@ def build_layer(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Build the layer if necessary, and test it, the builder and the runtime loop. `-- tests/unit` for a part."""
+    """Build the layer if necessary, and test it, the builder and the runtime loop. `-- tests/unit` runs a part."""
     install(session, "tests")
     if not session.posargs:
         session.run("python", "-m", "builder", "build-layer")
@@ -42,7 +42,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """Run the loop and awslambdaric through the same cases, print differences, write docs/conformance.md."""
+    """Run the same cases on the loop and on awslambdaric, print the differences, write docs/conformance.md."""
     install(session, "tests")
     session.run("python", "-m", "tools.conformance", *session.posargs)
 
@@ -69,8 +69,8 @@ def train_profile(session: nox.Session) -> None:
 
 
 @nox.session
-def train_order(session: nox.Session) -> None:
-    """Write anew in which order a start touches the interpreter's functions and data. Needs valgrind."""
+def symbol_order(session: nox.Session) -> None:
+    """Regenerate the linker's symbol order from a traced start-up. Needs valgrind."""
     install(session, "tests")
     session.run("python", "-m", "builder", "build-layer")
     session.run("python", "-m", "tools.training.symbol_order")
@@ -98,7 +98,7 @@ def regrtest(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """Run, lint and synthesise what is in examples/; the CDK needs Node.js."""
+    """Run, lint and synthesise the examples; the CDK needs Node.js."""
     install(session, "examples")
     session.run("python", "-m", "pytest", *(session.posargs or ["tests/examples"]))
 
@@ -116,7 +116,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def reproduce(session: nox.Session) -> None:
-    """Build twice from scratch, the second time under different conditions, and compare the bytes."""
+    """Build twice from scratch, the second time in a different environment, and compare the bytes."""
     install(session, "build")
     session.run("python", "-m", "builder", "reproduce", *session.posargs)
 
@@ -133,38 +133,38 @@ def release(session: nox.Session) -> None:
     """Build each architecture twice from scratch, compare, put the result into dist/, and test it."""
     install(session, "tests")
     session.run("python", "-m", "builder", "release", *session.posargs)
-    session.run("python", "-m", "builder", "build-layer")  # Tests take steps from the store, and those two left none.
+    session.run("python", "-m", "builder", "build-layer")  # Tests use the store, which those two builds did not fill.
     session.run("python", "-m", "pytest")
-    on_arm64 = ("tests/layer/test_zip.py", "tests/layer/test_interpreter.py")  # what needs no emulated system
+    on_arm64 = ("tests/layer/test_zip.py", "tests/layer/test_interpreter.py")  # those that need no emulated system
     session.run("python", "-m", "pytest", *on_arm64, env={"STATIC_PYTHON_ARCH": "arm64"})
 
 
-def test_inside(session: nox.Session, *arguments: str) -> None:
+def run_in_container(session: nox.Session, *arguments: str) -> None:
     install(session, "tests")
     session.run("python", "-m", "tests.in_container", *arguments, *session.posargs)
 
 
 @nox.session
 def test_in_container(session: nox.Session) -> None:
-    """Build the layer if necessary, and test it in a container: `-- --image NAME [--rootfs FILE] [pytest options]`."""
-    test_inside(session)
+    """Test the layer in a container, built if necessary: `-- --image NAME [--rootfs FILE] [pytest's options]`."""
+    run_in_container(session)
 
 
 @nox.session
 def test_in_al2(session: nox.Session) -> None:
-    """The same in Amazon Linux 2, which provided.al2 is based on."""
-    test_inside(session, "--image=al2")
+    """The same in Amazon Linux 2, the base of provided.al2."""
+    run_in_container(session, "--image=al2")
 
 
 @nox.session
 def test_in_al2023(session: nox.Session) -> None:
-    """The same in Amazon Linux 2023, which provided.al2023 is based on."""
-    test_inside(session, "--image=al2023")
+    """The same in Amazon Linux 2023, the base of provided.al2023."""
+    run_in_container(session, "--image=al2023")
 
 
 @nox.session
 def test_containers(session: nox.Session) -> None:
-    """Test what the builder does with a container engine, which must be available."""
+    """Test what the builder does with a container engine; needs one."""
     install(session, "tests")
     session.run("python", "-m", "pytest", *(session.posargs or ["tests/container"]))
 
@@ -178,14 +178,14 @@ def verify(session: nox.Session) -> None:
 
 @nox.session
 def update_pins(session: nox.Session) -> None:
-    """Raise pins to the newest available versions, compare their hashes across origins: `-- [NAME...] [--dry-run]`."""
+    """Update pins to the newest versions, and compare their hashes from all origins: `-- [NAME...] [--dry-run]`."""
     install(session, "build")
     session.run("python", "-m", "builder", "update-pins", *session.posargs)
 
 
 @nox.session
 def download(session: nox.Session) -> None:
-    """Fetch released zips into dist/, if they match its manifests: `-- --from URL|DIR [--name NAME]`."""
+    """Download released zips into dist/ if they match the manifests there: `-- --from URL|DIR [--name NAME]`."""
     install(session, "build")
     session.run("python", "-m", "builder", "download", *session.posargs)
 
@@ -199,7 +199,7 @@ def invoke(session: nox.Session) -> None:
 
 @nox.session
 def publish_layer(session: nox.Session) -> None:
-    """Publish the layer, once in each region: `-- --name NAME --region R1,R2 [--public] [--dry-run]`."""
+    """Publish the layer, once per region: `-- --name NAME --region R1,R2 [--public] [--dry-run]`."""
     install(session, "publish")
     session.run("python", "-m", "builder.aws", "publish-layer", *session.posargs)
 
@@ -213,10 +213,10 @@ def deploy_function(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Regenerate requirements/*.txt and the examples' from *.in, with hashes, each for its own Python."""
+    """Lock requirements/*.in and the examples', with hashes, each for the Python version that will use it."""
     install(session, "lock")
     for source in (*sorted(Path("requirements").glob("*.in")), *Path("examples").glob("*/requirements.in")):
-        python = "3.13" if source.stem in FOR_THE_LAYER else "3.11"
+        python = "3.13" if source.stem in LAYER_REQUIREMENTS else "3.11"
         locked = str(source.with_suffix(".txt"))
         command = (
             "uv",

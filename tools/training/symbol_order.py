@@ -1,9 +1,9 @@
-"""Writes ``start-order.txt``: what of the interpreter a start touches, in the order of touching.
+"""Writes the symbol order, ``fast.symbols.txt``: the interpreter's symbols in the order in which start-up touches them.
 
-The linker lays these functions and data side by side, so that a cold start reads, and a warm one keeps in memory, a
-fraction of the pages. Names that a later build no longer has are passed over. Every memory access of one start of the
-built layer, up to the second request for an event, is taken from valgrind, and after these those of a bare interpreter,
-up to its end; the linker's map says what stands there.
+The linker places these functions and data next to each other, so that a cold start reads, and a warm one keeps in
+memory, a fraction of the pages. It ignores names that a later build no longer has. valgrind traces every memory access
+of one start of the built layer, up to the second request for an event, and then of a bare interpreter, up to its exit;
+the linker's map resolves the addresses.
 """
 
 import os
@@ -25,11 +25,11 @@ from tools.bench.subjects import Workspace, make_workspace
 from tools.support.product import PRODUCT
 
 RESULT = ROOT / PRODUCT.symbol_order
-HEADER = "# What a start touches, in the order of touching: ./nox -s train_order wrote this, and the linker reads it.\n"
-PATIENCE = 1800.0
+HEADER = "# Symbols in the order in which start-up touches them, for the linker. Written by ./nox -s symbol_order.\n"
+TIMEOUT = 1800.0
 """Seconds: under valgrind a start takes minutes."""
 OUT, SYMBOL = 49, 65
-"""Columns of the linker's map where the names of sections and of symbols begin; before them stand four numbers."""
+"""Columns of the linker's map in which the names of sections and of symbols begin, after four numbers."""
 
 
 class Symbol(NamedTuple):
@@ -41,22 +41,22 @@ class Symbol(NamedTuple):
 
 
 def main() -> int:
-    """Writes the file; an exit code."""
+    """Writes the file and returns the exit code."""
     valgrind = shutil.which("valgrind")
     if valgrind is None:
-        print("train_order: valgrind is not there: apt-get install valgrind", file=sys.stderr)
+        print("symbol_order: valgrind is not installed: apt-get install valgrind", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="order-") as folder:
         workspace = make_workspace(Path(folder).resolve())
         symbols = read_map(link_map_of(file_sha256(workspace.python)))
-        names = order(symbols, touched(workspace, valgrind))
+        names = order(symbols, trace(workspace, valgrind))
     RESULT.write_text(HEADER + "".join(f"{name}\n" for name in names), encoding="utf-8")
     print(f"{RESULT}: {len(names)} symbols")
     return 0
 
 
 def read_map(lines: Iterable[str]) -> list[Symbol]:
-    """The symbols of a map of LLD's that have a size, by address."""
+    """The symbols with a size in LLD's map, by address."""
     found = []
     for line in lines:
         if line[OUT:SYMBOL].isspace():
@@ -67,42 +67,42 @@ def read_map(lines: Iterable[str]) -> list[Symbol]:
 
 
 def order(symbols: Sequence[Symbol], addresses: Iterable[int]) -> list[str]:
-    """The names of what stands at the addresses, each once."""
+    """The names of the symbols at the addresses, each once, in order of first access."""
     starts = [symbol.address for symbol in symbols]
     names: dict[str, None] = {}
     for address in addresses:
-        place = bisect_right(starts, address) - 1
-        if place >= 0 and address < starts[place] + symbols[place].size:
-            names[symbols[place].name] = None
+        index = bisect_right(starts, address) - 1
+        if index >= 0 and address < starts[index] + symbols[index].size:
+            names[symbols[index].name] = None
     return list(names)
 
 
-def touched(workspace: Workspace, valgrind: str) -> list[int]:
-    """Addresses in the order of touching: those of the loop's start, then those of a bare start and of its end."""
+def trace(workspace: Workspace, valgrind: str) -> list[int]:
+    """Addresses in order of access: those of the loop's start, then those of a bare interpreter's start and exit."""
     ours, *_ = workspace.subjects()
     pipe = workspace.root / "accesses"
     os.mkfifo(pipe)
     tracer = (valgrind, "--tool=lackey", "--trace-mem=yes", f"--log-file={pipe}")
     found: list[int] = []
 
-    def start_of_the_loop() -> None:
-        with SubjectProcess(workspace, ours, tracer, PATIENCE) as process:
+    def start_loop() -> None:
+        with SubjectProcess(workspace, ours, tracer, TIMEOUT) as process:
             process.wait_for_request()
             process.invoke(event_bytes())
 
-    def bare_start() -> None:
+    def start_bare_interpreter() -> None:
         subprocess.run((*tracer, workspace.python, "-I", "-S", "-c", "pass"), check=True)
 
-    for work in (start_of_the_loop, bare_start):
+    for start in (start_loop, start_bare_interpreter):
         reader = threading.Thread(target=lambda: found.extend(_addresses(pipe)))
         reader.start()
-        work()
+        start()
         reader.join()
     return found
 
 
 def _addresses(pipe: Path) -> Iterator[int]:
-    """Lines are like ``I  004012a0,3`` or `` L 1ffefff6d0,8``; others are valgrind's own words."""
+    """Lines are like ``I  004012a0,3`` or `` L 1ffefff6d0,8``; others are valgrind's messages."""
     seen = set()
     with pipe.open("rb") as lines:
         for line in lines:
