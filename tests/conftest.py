@@ -1,4 +1,4 @@
-"""The built product, and a cache that may be wrecked, for every test that needs them."""
+"""Fixtures for the built product, and for a cache that tests may damage."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from builder.artifacts.wrong_arch import wrong_arch_programs
 from builder.context import cache_folder
 from builder.emulator.call import unzip
 from builder.errors import BuildError
-from tests.builds.build_cache import BuildCache, Reference, lay_out
+from tests.builds.build_cache import BuildCache, Reference, make_build_cache
 from tools.support.product import NAME, PLATFORM, ROOT, Layer, runner
 
 ARCH = PLATFORM.cpu.lambda_name
@@ -24,8 +24,8 @@ def layer_zip() -> Path:
     path = ROOT / "dist" / f"{NAME}.zip"
     if not path.exists():
         pytest.fail(f"{path} is not there: run `nox -s build_layer -- --arch {ARCH}`", pytrace=False)
-    if foreign := wrong_arch_programs(path, ARCH):
-        pytest.fail(f"{path} is not for {ARCH}, see {', '.join(foreign)}: build it again", pytrace=False)
+    if wrong := wrong_arch_programs(path, ARCH):
+        pytest.fail(f"{path} is not for {ARCH}, see {', '.join(wrong)}: build it again", pytrace=False)
     return path
 
 
@@ -47,22 +47,22 @@ def layer(layer_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Layer:
 
 
 @pytest.fixture(scope="session")
-def whole_yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildCache]:
+def shared_build_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildCache]:
     folder = tmp_path_factory.mktemp("build_cache")
-    yield lay_out(folder, cache_folder())
+    yield make_build_cache(folder, cache_folder())
     shutil.rmtree(folder)  # the compiler is large where it had to be copied
 
 
 @pytest.fixture(scope="session")
-def reference(whole_yard: BuildCache) -> Reference:
+def reference(shared_build_cache: BuildCache) -> Reference:
     start = time.monotonic()
-    whole_yard.complete()
-    return Reference(whole_yard.digests(), time.monotonic() - start)
+    shared_build_cache.complete()
+    return Reference(shared_build_cache.digests(), time.monotonic() - start)
 
 
 @pytest.fixture
-def build_cache(whole_yard: BuildCache, reference: Reference) -> BuildCache:
-    """The cache with nothing made in it."""
-    whole_yard.end_orphans()
-    whole_yard.wipe()
-    return whole_yard
+def build_cache(shared_build_cache: BuildCache, reference: Reference) -> BuildCache:
+    """The shared cache without the steps that its builds make."""
+    shared_build_cache.end_orphans()
+    shared_build_cache.wipe()
+    return shared_build_cache

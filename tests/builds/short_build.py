@@ -1,4 +1,4 @@
-"""``python -m tests.builds.short_build CACHE DIST [IMAGE]``: a piece of the real plan that takes seconds."""
+"""``python -m tests.builds.short_build CACHE DIST [IMAGE]``: a part of the real plan that takes seconds."""
 
 import sys
 from pathlib import Path
@@ -20,10 +20,10 @@ def build(cache: Path, dist: Path, image: str, terminal: Terminal) -> None:
     steps, store = planned(), Store(cache)
     host = Host(cache, store.result(steps["toolchain"]), epoch(load_pins(), PRODUCT), 2)
     with open_executor("container" if image else "host", image, host, terminal) as executor:
-        site = BuildContext(cache, store, executor, terminal)
+        context = BuildContext(cache, store, executor, terminal)
         for name in SHORT:
-            run_plan((steps["toolchain"], steps[name]), site)
-        export(run_plan(tuple(steps.values()), site), dist, store.lock("export"))
+            run_plan((steps["toolchain"], steps[name]), context)
+        export(run_plan(tuple(steps.values()), context), dist, store.lock("export"))
 
 
 def main(cache: str, dist: str, image: str = "") -> int:

@@ -1,4 +1,4 @@
-"""The audit finds in programs of a real compiler what it finds in the hand-made files of the unit tests."""
+"""The audit finds the same violations in a real compiler's programs as in the unit tests' hand-made files."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ void *Py_table[] = {nothing};
 int own(void) { pthread_t one; return pthread_create(&one, 0, nothing, 0); }
 int main(void) { return own(); }
 #ifdef ADDRESS_IN_CODE
-__asm__(".text; .quad Py_table"); /* has to be patched where it is executed */
+__asm__(".text; .quad Py_table"); /* needs a relocation in executable memory */
 #endif
 """
 HARDENED = words(LINKER_FLAGS)
@@ -34,15 +34,15 @@ EXPORTS = ("-Wl,--export-dynamic", "-Wl,--version-script=exports.map")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where programs are made; its compiler caches serve all tests of this file."""
-    made = tmp_path_factory.mktemp("programs")
-    (made / "program.c").write_text(PROGRAM, encoding="utf-8")
-    (made / "exports.map").write_text("{ global: Py*; local: *; };", encoding="utf-8")
-    return made
+    """The folder for programs; all tests in this file share its compiler caches."""
+    programs = tmp_path_factory.mktemp("programs")
+    (programs / "program.c").write_text(PROGRAM, encoding="utf-8")
+    (programs / "exports.map").write_text("{ global: Py*; local: *; };", encoding="utf-8")
+    return programs
 
 
-def told_of(folder: Path, *flags: str, target: Target = TARGET, compiler: tuple[str, ...] = ()) -> set[str]:
-    """What the audit says of the program, linked with some flags."""
+def violations(folder: Path, *flags: str, target: Target = TARGET, compiler: tuple[str, ...] = ()) -> set[str]:
+    """The audit's violations for the program, linked with some flags."""
     steps = planned()
     zig = Store(cache_folder()).result(steps["toolchain"]) / "ziglang" / "zig"
     if not zig.exists():
@@ -57,21 +57,21 @@ def told_of(folder: Path, *flags: str, target: Target = TARGET, compiler: tuple[
         "ZIG_GLOBAL_CACHE_DIR": str(folder / "zig"),
         "ZIG_LOCAL_CACHE_DIR": str(folder / "zig"),
     }
-    compiled = ("cc", "-O2", "-g0", *compiler, "-c", "program.c", "-o", "program.o")
-    for command in (compiled, ("cc-link", *flags, "program.o", "-o", "program")):
+    compile_command = ("cc", "-O2", "-g0", *compiler, "-c", "program.c", "-o", "program.o")
+    for command in (compile_command, ("cc-link", *flags, "program.o", "-o", "program")):
         subprocess.run(command, cwd=folder, env=environment, check=True)
     program = Entry("bootstrap", (folder / "program").read_bytes(), EXECUTABLE)
-    with pytest.raises(AuditFailed) as caught:  # it does not use all of the protections
+    with pytest.raises(AuditFailed) as caught:  # it does not use all protections
         audit((program,), TARGET, ())
     return {line.strip().removeprefix("bootstrap: ") for line in caught.value.why.splitlines()}
 
 
 @pytest.fixture(scope="module")
 def hardened(folder: Path) -> set[str]:
-    """What is said of the program as it should be linked: only that it is too small to need every protection."""
-    told = told_of(folder, *HARDENED, *EXPORTS)
-    assert all(violation.startswith("does not use glibc's ") for violation in told)
-    return told
+    """Violations of the properly linked program: only that it is too small to need every protection."""
+    found = violations(folder, *HARDENED, *EXPORTS)
+    assert all(violation.startswith("does not use glibc's ") for violation in found)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -88,30 +88,30 @@ def hardened(folder: Path) -> set[str]:
     ],
     ids=lambda value: value[-1] if isinstance(value, tuple) else "",
 )
-def test_a_program_that_is_linked_with_less_care_is_told(
+def test_a_program_without_a_hardening_flag_is_reported(
     folder: Path, hardened: set[str], flags: tuple[str, ...], violation: str
 ) -> None:
     compiler = ("-fPIC", "-DADDRESS_IN_CODE") if "-shared" in flags else ()
-    told = told_of(folder, *HARDENED, *flags, compiler=compiler)
-    assert any(found.startswith(violation) for found in told - hardened)
+    found = violations(folder, *HARDENED, *flags, compiler=compiler)
+    assert any(each.startswith(violation) for each in found - hardened)
 
 
-def test_a_program_with_its_symbol_table_is_told(folder: Path, hardened: set[str]) -> None:
+def test_a_program_with_its_symbol_table_is_reported(folder: Path, hardened: set[str]) -> None:
     flags = tuple(flag for flag in HARDENED if flag != "-s")
-    told = told_of(folder, *flags, *EXPORTS) - hardened
-    assert "is not stripped" in told
-    assert any(found.startswith("holds 'ziglang/'") for found in told)  # where the start-up files were compiled
+    found = violations(folder, *flags, *EXPORTS) - hardened
+    assert "is not stripped" in found
+    assert any(each.startswith("holds 'ziglang/'") for each in found)  # where the start-up files were compiled
 
 
-def test_a_program_for_a_newer_glibc_is_told(folder: Path, hardened: set[str]) -> None:
-    # pthread_create moved into libc itself, under a new version.
-    told = told_of(folder, *HARDENED, *EXPORTS, target=replace(TARGET, glibc="2.34"))
-    assert told - hardened == {f"needs glibc 2.34, above {PLATFORM.glibc}"}
+def test_a_program_for_a_newer_glibc_is_reported(folder: Path, hardened: set[str]) -> None:
+    # pthread_create moved into libc itself, under a new symbol version.
+    found = violations(folder, *HARDENED, *EXPORTS, target=replace(TARGET, glibc="2.34"))
+    assert found - hardened == {f"needs glibc 2.34, above {PLATFORM.glibc}"}
 
 
-def test_a_program_that_needs_a_library_of_its_own_is_told(folder: Path, hardened: set[str]) -> None:
-    # Any file with that soname will do, this program's own included.
-    told_of(folder, *HARDENED, "-shared", "-Wl,-soname,libown.so.1", compiler=("-fPIC",))
+def test_a_program_that_needs_another_library_is_reported(folder: Path, hardened: set[str]) -> None:
+    # Any file with that soname will do, even this program itself.
+    violations(folder, *HARDENED, "-shared", "-Wl,-soname,libown.so.1", compiler=("-fPIC",))
     (folder / "program").rename(folder / "libown.so")
-    told = told_of(folder, *HARDENED, *EXPORTS, "-Wl,--no-as-needed", "libown.so")
-    assert told - hardened == {"needs the library libown.so.1"}
+    found = violations(folder, *HARDENED, *EXPORTS, "-Wl,--no-as-needed", "libown.so")
+    assert found - hardened == {"needs the library libown.so.1"}

@@ -1,4 +1,4 @@
-"""`--stdlib full`: the same interpreter, with the sources of its library."""
+"""`--stdlib full`: the same interpreter, with its library's sources."""
 
 import subprocess
 import sys

@@ -1,7 +1,7 @@
-"""Killed at any moment, the next run completes and gives the same bytes.
+"""After a build is killed at any moment, the next run completes and gives the same bytes.
 
-What is killed is the builder's own process, as the kernel does when memory runs out: its compilers live on, and go on
-writing into a folder that the next run takes for abandoned.
+Only the builder's own process is killed, as the kernel does when memory runs out: its compilers survive, and continue
+to write into a folder that the next run considers abandoned.
 """
 
 import random
@@ -12,13 +12,13 @@ import pytest
 
 from builder.store import Store
 
-from .build_cache import MADE, BuildCache, Reference, planned
+from .build_cache import BUILT, BuildCache, Reference, planned
 
 ROUNDS, KILLS = 5, 4
 
 
 def kill_one(build_cache: BuildCache, moment: float) -> bool:
-    """Starts a build and kills it after so many seconds; False if it came to its end before."""
+    """Starts a build and kills it after ``moment`` seconds; False if it finished before."""
     process = build_cache.start()
     try:
         _, err = process.communicate(timeout=moment)
@@ -40,19 +40,19 @@ def test_after_kills_at_random_moments_a_run_completes_and_gives_the_same_bytes(
     while kills < KILLS:
         if kill_one(build_cache, moments.uniform(0.1, reference.seconds)):
             kills += 1
-        else:  # what was left to do was done before its time: that is a completed run too
+        else:  # it finished before the kill: that is a completed run too
             assert build_cache.digests() == reference.digests
             build_cache.wipe()
     build_cache.complete()
     assert build_cache.digests() == reference.digests
 
     build_cache.end_orphans()
-    build_cache.complete()  # has nothing to make, and sweeps
+    build_cache.complete()  # has nothing to build, and sweeps
     assert build_cache.leftovers() == []
     assert build_cache.digests() == reference.digests
 
 
-def test_the_reference_is_a_build_of_every_step(reference: Reference, whole_yard: BuildCache) -> None:
-    assert {*MADE, "SHA256SUMS"} < set(reference.digests)
+def test_the_reference_is_a_build_of_every_step(reference: Reference, shared_build_cache: BuildCache) -> None:
+    assert {*BUILT, "SHA256SUMS"} < set(reference.digests)
     assert len(set(reference.digests.values())) == len(reference.digests)
-    assert Store(whole_yard.cache).has(planned()["toolchain"])
+    assert Store(shared_build_cache.cache).has(planned()["toolchain"])

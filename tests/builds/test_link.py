@@ -1,4 +1,4 @@
-"""cc-link: LLD's own link, from an empty compiler cache, which is when zig says the most."""
+"""cc-link: LLD's own link, with an empty compiler cache, when zig's output is the longest."""
 
 import io
 import os
@@ -33,7 +33,7 @@ EXPORTS = "{ global: Py*; local: *; };"
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> dict[str, str]:
-    """A folder with the compiler's scripts and a program, and the environment to call them in."""
+    """The environment to call the compiler's scripts in; they and a program are in its TMPDIR."""
     zig = Store(cache_folder()).result(planned()["toolchain"]) / "ziglang" / "zig"
     if not zig.exists():
         pytest.fail("the compiler is not unpacked yet: run `nox -s build_layer`", pytrace=False)
@@ -48,7 +48,7 @@ def sandbox(tmp_path: Path) -> dict[str, str]:
 
 
 def link(sandbox: dict[str, str], *flags: str) -> tuple[set[str], set[str]]:
-    """Names that the linked program imports and exports."""
+    """Links the program; returns the symbols that it imports and exports."""
     folder = Path(sandbox["TMPDIR"])
     for command in (
         ("cc", "-O2", "-fno-builtin", "-c", "program.c"),
@@ -76,19 +76,19 @@ def test_only_the_listed_symbols_are_exported(sandbox: dict[str, str]) -> None:
     assert exports == {"Py_twice"}
 
 
-def test_glibc_has_the_last_word_on_its_own_functions(sandbox: dict[str, str]) -> None:
+def test_glibcs_functions_are_not_replaced_by_compiler_rts(sandbox: dict[str, str]) -> None:
     imports, _ = link(sandbox)
     assert {"memcpy", "strlen", "exp"} <= imports
 
 
-def test_what_only_compiler_rt_has_is_an_error(sandbox: dict[str, str]) -> None:
+def test_a_function_that_only_compiler_rt_has_is_an_error(sandbox: dict[str, str]) -> None:
     source = Path(sandbox["TMPDIR"], "program.c")
     source.write_text(PROGRAM.replace("a * b", "a / b"), encoding="utf-8")
     with pytest.raises(subprocess.CalledProcessError):
         link(sandbox)
 
 
-def test_of_compiler_rt_what_is_named_is_linked_and_nothing_else(sandbox: dict[str, str]) -> None:
+def test_only_the_named_functions_of_compiler_rt_are_linked(sandbox: dict[str, str]) -> None:
     folder = Path(sandbox["TMPDIR"])
     (folder / "program.c").write_text(PROGRAM.replace("a * b", "a * b / (a + b - 3)"), encoding="utf-8")
     subprocess.run(("cc-builtins", "builtins.o", "__udivti3"), cwd=folder, env=sandbox, check=True)

@@ -1,4 +1,4 @@
-"""`--packages`: wheels from PyPI in the layer, the same bytes twice, and on the loop's path."""
+"""`--packages`: wheels from PyPI in the layer, reproducible, and on the loop's path."""
 
 import json
 import os
@@ -27,7 +27,7 @@ REQUIREMENTS = ROOT / "requirements" / "wheels.txt"
 NAME = f"{NAME}-packages"
 
 
-def bake(
+def build_with_packages(
     folder: Path, cache: Path, requirements: Path = REQUIREMENTS, **options: Any
 ) -> "subprocess.CompletedProcess[str]":
     command = (sys.executable, "-m", "builder", "build-layer", f"--packages={requirements}", f"--output={folder}")
@@ -36,47 +36,47 @@ def bake(
 
 
 @pytest.fixture(scope="module")
-def baked(tmp_path_factory: pytest.TempPathFactory, whole_yard: BuildCache) -> Path:
-    folder = tmp_path_factory.mktemp("baked") / "dist"
-    done = bake(folder, whole_yard.cache)
+def dist(tmp_path_factory: pytest.TempPathFactory, shared_build_cache: BuildCache) -> Path:
+    folder = tmp_path_factory.mktemp("packages") / "dist"
+    done = build_with_packages(folder, shared_build_cache.cache)
     assert done.returncode == 0, done.stderr
     return folder
 
 
 @pytest.fixture(scope="module")
-def manifest(baked: Path) -> dict[str, Any]:
-    return dict(json.loads((baked / f"{NAME}.manifest.json").read_text(encoding="utf-8")))
+def manifest(dist: Path) -> dict[str, Any]:
+    return dict(json.loads((dist / f"{NAME}.manifest.json").read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="module")
-def layer(baked: Path, tmp_path_factory: pytest.TempPathFactory) -> Layer:
+def layer(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Layer:
     root = tmp_path_factory.mktemp("layer") / "opt"
-    unzip(baked / f"{NAME}.zip", root)
+    unzip(dist / f"{NAME}.zip", root)
     return Layer(root)
 
 
-def test_a_second_build_under_other_circumstances_gives_the_same_bytes(
-    baked: Path, whole_yard: BuildCache, tmp_path: Path
+def test_a_second_build_in_a_different_environment_gives_the_same_bytes(
+    dist: Path, shared_build_cache: BuildCache, tmp_path: Path
 ) -> None:
-    store = Store(whole_yard.cache)
-    for step in (*(whole_yard.cache / "store").glob("packages-*"), store.result(planned()["layer"]).parent):
+    store = Store(shared_build_cache.cache)
+    for step in (*(shared_build_cache.cache / "store").glob("packages-*"), store.result(planned()["layer"]).parent):
         step.rename(tmp_path / step.name)
     other = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C.UTF-8", "USER": "mallory", "HOME": str(tmp_path)}
-    done = bake(tmp_path / "dist", whole_yard.cache, env=other, umask=0o077)
+    done = build_with_packages(tmp_path / "dist", shared_build_cache.cache, env=other, umask=0o077)
     assert done.returncode == 0, done.stderr
     assert "✓ packages" in done.stderr
-    for path in baked.iterdir():
+    for path in dist.iterdir():
         assert (tmp_path / "dist" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_the_interpreter_imports_them_from_bytecode(layer: Layer) -> None:
     site = layer.root / "python" / "lib" / "python3.13" / "site-packages"
     code = "import cffi, simplejson; print(simplejson.dumps(cffi.FFI().sizeof('int')), simplejson.__cached__)"
-    said = layer.run("-v", "-c", code, env={"PYTHONPATH": str(site)}).split()
-    assert said == ["4", f"{site}/simplejson/__pycache__/__init__.cpython-313.pyc"]
+    output = layer.run("-v", "-c", code, env={"PYTHONPATH": str(site)}).split()
+    assert output == ["4", f"{site}/simplejson/__pycache__/__init__.cpython-313.pyc"]
 
 
-def test_unchecked_bytecode_stands_beside_every_module(layer: Layer) -> None:
+def test_every_module_has_unchecked_bytecode(layer: Layer) -> None:
     modules = sorted((layer.root / "python").rglob("*.py"))
     assert len(modules) > 20
     for module in modules:
@@ -84,7 +84,7 @@ def test_unchecked_bytecode_stands_beside_every_module(layer: Layer) -> None:
         assert content[4:8] == b"\1\0\0\0"  # PEP 552: hash-based, not to be checked
 
 
-def test_metadata_and_record_are_what_is_there(layer: Layer) -> None:
+def test_metadata_and_record_match_the_files(layer: Layer) -> None:
     site = layer.root / "python" / "lib" / "python3.13" / "site-packages"
     code = """
 import hashlib, base64
@@ -99,7 +99,7 @@ for found in distributions(path=[%r]):
     assert sorted(layer.run("-c", code % str(site)).split()) == ["cffi", "pycparser", "simplejson"]
 
 
-def test_the_manifest_says_which_wheels_and_which_file_is_of_which(manifest: dict[str, Any]) -> None:
+def test_the_manifest_lists_the_wheels_and_the_origin_of_each_file(manifest: dict[str, Any]) -> None:
     assert [package["name"] for package in manifest["packages"]] == ["cffi", "pycparser", "simplejson"]
     (wheel,) = manifest["packages"][0]["archives"]
     assert "cp313-cp313-manylinux" in wheel["file"]
@@ -112,16 +112,16 @@ def test_the_manifest_says_which_wheels_and_which_file_is_of_which(manifest: dic
     assert {elf["machine"] for elf in compiled} == {"EM_X86_64"}
 
 
-def test_the_layers_own_part_is_what_it_is_without_packages(manifest: dict[str, Any], layer_zip: Path) -> None:
+def test_the_layers_own_part_is_the_same_as_without_packages(manifest: dict[str, Any], layer_zip: Path) -> None:
     text = layer_zip.with_name(f"{NAME}.manifest.json").read_text(encoding="utf-8")
     own = [entry for entry in manifest["entries"] if not entry["path"].startswith("python/")]
     assert own == json.loads(text)["entries"]
 
 
-def test_verify_takes_the_zip_for_what_it_is(baked: Path) -> None:
-    command = (sys.executable, "-m", "builder", "verify", str(baked / f"{NAME}.zip"))
+def test_verify_accepts_the_zip(dist: Path) -> None:
+    command = (sys.executable, "-m", "builder", "verify", str(dist / f"{NAME}.zip"))
     done = subprocess.run(
-        (*command, f"--manifest={baked / f'{NAME}.manifest.json'}"),
+        (*command, f"--manifest={dist / f'{NAME}.manifest.json'}"),
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -130,7 +130,7 @@ def test_verify_takes_the_zip_for_what_it_is(baked: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_another_processor_gets_its_own_wheels_on_this_machine(tmp_path: Path) -> None:
+def test_another_architecture_gets_its_own_wheels_on_this_machine(tmp_path: Path) -> None:
     target = replace(TARGET, cpu=CPUS[1])
     locked = read_requirements(REQUIREMENTS, target)
     (tmp_path / "wheels").mkdir()
@@ -144,25 +144,25 @@ def test_another_processor_gets_its_own_wheels_on_this_machine(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("files", "code", "told"),
+    ("files", "code", "message"),
     [
         ({"one": {"a.py": b"1"}, "two": {"a.py": b"2"}}, 27, "one and two: python/lib/python3.13/site-packages/a.py"),
         ({"one": {"big": bytes(240_000_000)}}, 28, "Most weigh one 240 MB"),
     ],
     ids=["collision", "too-large"],
 )
-def test_what_cannot_be_baked_leaves_nothing_in_dist(
+def test_a_failed_bundling_leaves_nothing_in_dist(
     tmp_path: Path,
-    whole_yard: BuildCache,
+    shared_build_cache: BuildCache,
     monkeypatch: pytest.MonkeyPatch,
     files: dict[str, dict[str, bytes]],
     code: int,
-    told: str,
+    message: str,
 ) -> None:
     index = open_index(tmp_path / "index", monkeypatch)
     for name, contents in files.items():
         index.add(name, contents)
-    done = bake(tmp_path / "dist", whole_yard.cache, index.requirements())
-    assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+    done = build_with_packages(tmp_path / "dist", shared_build_cache.cache, index.requirements())
+    assert (done.returncode, message in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "dist").exists()

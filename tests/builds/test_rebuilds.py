@@ -1,4 +1,4 @@
-"""Only what changed is built again."""
+"""Only what changed is rebuilt."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ LAYER = f"layer-{PRODUCT.name}-{PLATFORM.cpu.lambda_name}-lean"
 
 
 def build(build_cache: BuildCache, checkout: Path) -> list[str]:
-    """Builds from a checkout and gives the names of the steps that ran."""
+    """Builds from a checkout and returns the names of the steps that ran."""
     command = (sys.executable, "-m", "builder", "build-layer", f"--output={build_cache.dist}")
     done = subprocess.run(
         command, cwd=checkout, env=build_cache.environment, capture_output=True, text=True, check=False
@@ -30,14 +30,14 @@ def build(build_cache: BuildCache, checkout: Path) -> list[str]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of this repository, as far as a build reads it."""
+    """A copy of the parts of this repository that a build reads."""
     for folder in ("builder", "runtime", "patches", "products", "requirements"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
 def entries(build_cache: BuildCache) -> dict[str, int]:
-    """Path → CRC-32 of what the zip holds."""
+    """Path → CRC-32 of the zip's entries."""
     with zipfile.ZipFile(build_cache.dist / f"{NAME}.zip") as bundle:
         return {info.filename: info.CRC for info in bundle.infolist()}
 
@@ -53,14 +53,12 @@ def test_nothing_changed_runs_nothing_and_writes_nothing(build_cache: BuildCache
     assert identities(build_cache) == before
 
 
-def test_another_checkout_of_the_same_files_builds_nothing_anew(build_cache: BuildCache, checkout: Path) -> None:
+def test_another_checkout_of_the_same_files_rebuilds_nothing(build_cache: BuildCache, checkout: Path) -> None:
     build(build_cache, ROOT)
     assert build(build_cache, checkout) == []
 
 
-def test_a_change_in_the_runtime_alone_makes_a_new_zip_and_runs_nothing_else(
-    build_cache: BuildCache, checkout: Path
-) -> None:
+def test_a_change_in_the_runtime_alone_runs_only_the_layer_step(build_cache: BuildCache, checkout: Path) -> None:
     build(build_cache, checkout)
     before, content = entries(build_cache), (build_cache.dist / f"{NAME}.zip").read_bytes()
     changed = checkout / "runtime" / "python" / "layer_runtime" / "loop.py"
@@ -76,7 +74,7 @@ def test_a_change_in_the_runtime_alone_makes_a_new_zip_and_runs_nothing_else(
     }
 
     changed.write_text(original, encoding="utf-8")
-    assert build(build_cache, checkout) == []  # the result of before is still there
+    assert build(build_cache, checkout) == []  # the previous result is still in the store
     assert (build_cache.dist / f"{NAME}.zip").read_bytes() == content
 
 

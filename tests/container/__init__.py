@@ -1,1 +1,1 @@
-"""Tests that want a container engine: `nox -s test_containers`."""
+"""Tests that need a container engine: `nox -s test_containers`."""

@@ -1,4 +1,4 @@
-"""A real engine, an image, and the promise that nothing is left on it."""
+"""Fixtures for a real engine and an image, and the check that no test leaves anything behind."""
 
 import subprocess
 import tarfile
@@ -29,31 +29,31 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def image(engine: Engine) -> str:
-    """Debian 11, with what a build calls."""
+    """Debian 11 with the tools that a build needs."""
     return Images(engine, cache_folder(), Terminal()).executor(IMAGE)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left(engine: Engine) -> Iterator[None]:
-    volumes = names_of_volumes(engine)
+def _leaves_nothing_behind(engine: Engine) -> Iterator[None]:
+    volumes = volume_names(engine)
     yield
-    assert left(engine) == []
-    assert names_of_volumes(engine) == volumes
+    assert leftovers(engine) == []
+    assert volume_names(engine) == volumes
 
 
-def ours(engine: Engine) -> dict[str, str]:
-    """Containers that are to go with a process, and images made for such: number → owner."""
-    mine = {"label": OWNER_LABEL}
-    found = (*engine.api.containers(all=True, filters=mine), *engine.api.images(filters=mine))
+def owned(engine: Engine) -> dict[str, str]:
+    """Containers and images that are labelled with an owning process: id → owner."""
+    labelled = {"label": OWNER_LABEL}
+    found = (*engine.api.containers(all=True, filters=labelled), *engine.api.images(filters=labelled))
     return {entry["Id"]: entry["Labels"][OWNER_LABEL] for entry in found}
 
 
-def left(engine: Engine) -> list[str]:
-    """Those of this process, and of processes that are no more; somebody else may be building here."""
-    return [number for number, owner in ours(engine).items() if owner == this_process() or is_dead(owner)]
+def leftovers(engine: Engine) -> list[str]:
+    """Those of this process and of dead processes; others may be building on this engine."""
+    return [each for each, owner in owned(engine).items() if owner == this_process() or is_dead(owner)]
 
 
-def names_of_volumes(engine: Engine) -> list[str]:
+def volume_names(engine: Engine) -> list[str]:
     return sorted(volume["Name"] for volume in engine.api.volumes()["Volumes"] or ())
 
 
@@ -63,16 +63,16 @@ def container(engine: Engine, image: str) -> Iterator[Container]:
         yield container
 
 
-def say(container: Container, *command: str) -> str:
-    """What a command prints that ends well."""
-    said: list[bytes] = []
-    assert container.run(command, {}, said.append) == 0, b"".join(said)
-    return b"".join(said).decode()
+def output_of(container: Container, *command: str) -> str:
+    """The output of a command, which must succeed."""
+    output: list[bytes] = []
+    assert container.run(command, {}, output.append) == 0, b"".join(output)
+    return b"".join(output).decode()
 
 
 @pytest.fixture(scope="session")
 def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The archive of a system with a shell, `cat`, and nothing else: this machine's own."""
+    """The archive of a system with nothing but this machine's shell and `cat`."""
     archive = tmp_path_factory.mktemp("root") / "small.tar.xz"
     programs = ("/bin/sh", "/bin/cat")
     linked = subprocess.run(("ldd", *programs), capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""Short real builds in a container: the host's bytes, whatever happened before."""
+"""Short real builds in a container give the host's bytes, whatever happened before."""
 
 import os
 import signal
@@ -10,12 +10,12 @@ from builder.executors.engine import Engine
 from tests.builds.build_cache import BuildCache, Reference
 from tests.unit.fakes import wait_until
 
-from .conftest import IMAGE, ours
+from .conftest import IMAGE, owned
 
 CONTAINER_FAILED = 23
 
 
-def test_a_container_gives_the_hosts_bytes_and_files_of_whoever_builds(
+def test_a_container_gives_the_hosts_bytes_and_files_owned_by_the_user(
     build_cache: BuildCache, reference: Reference
 ) -> None:
     build_cache.complete(IMAGE)
@@ -25,25 +25,25 @@ def test_a_container_gives_the_hosts_bytes_and_files_of_whoever_builds(
 
 
 def container_of(engine: Engine, build: subprocess.Popen[str]) -> str | None:
-    number = str(build.pid)
-    return next((container for container, owner in ours(engine).items() if owner.split()[2] == number), None)
+    pid = str(build.pid)
+    return next((container for container, owner in owned(engine).items() if owner.split()[2] == pid), None)
 
 
-def under_way(engine: Engine, build: subprocess.Popen[str], build_cache: BuildCache) -> str:
-    """The build's container, when a step works in it."""
+def wait_for_step(engine: Engine, build: subprocess.Popen[str], build_cache: BuildCache) -> str:
+    """Waits until a step runs in the build's container; returns the container."""
     wait_until(lambda: build.poll() is not None or list((build_cache.cache / "work").glob("*/tmp")))
     container = container_of(engine, build)
     assert container, build.communicate()[1]
     return container
 
 
-def test_a_container_that_is_killed_is_one_error_and_the_next_build_completes(
+def test_a_killed_container_is_one_error_and_the_next_build_completes(
     engine: Engine,
     build_cache: BuildCache,
     reference: Reference,
 ) -> None:
     build = build_cache.start(IMAGE)
-    container = under_way(engine, build, build_cache)
+    container = wait_for_step(engine, build, build_cache)
     engine.api.kill(container)
     _, err = build.communicate()
     assert build.returncode == CONTAINER_FAILED, err
@@ -55,14 +55,14 @@ def test_a_container_that_is_killed_is_one_error_and_the_next_build_completes(
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
-def test_a_build_that_is_ended_takes_its_container_along_and_the_next_one_completes(
+def test_a_terminated_build_removes_its_container_and_the_next_one_completes(
     engine: Engine,
     build_cache: BuildCache,
     reference: Reference,
     sent: signal.Signals,
 ) -> None:
     build = build_cache.start(IMAGE)
-    under_way(engine, build, build_cache)
+    wait_for_step(engine, build, build_cache)
     build.send_signal(sent)
     build.communicate()
     wait_until(lambda: container_of(engine, build) is None)

@@ -1,4 +1,4 @@
-"""builder.executors.containers: what a container may, what goes in and out, and that it never outlives us."""
+"""builder.executors.containers: a container's limits, its file transfers, and that it never outlives its process."""
 
 import os
 import signal
@@ -19,29 +19,31 @@ from builder.executors.tar_archive import TarArchive
 from tests.unit.elf_factory import ElfFile
 from tests.unit.fakes import ROOT, wait_until
 
-from .conftest import MEMORY, left, ours, say
+from .conftest import MEMORY, leftovers, output_of, owned
 
 
 def test_commands_run_without_privileges_and_without_a_network(container: Container) -> None:
-    status = dict(line.split(":\t", 1) for line in say(container, "cat", "/proc/self/status").splitlines())
+    status = dict(line.split(":\t", 1) for line in output_of(container, "cat", "/proc/self/status").splitlines())
     assert status["Uid"].split() == [str(USER[0])] * 4
     assert int(status["CapBnd"], 16) == 0
     assert status["NoNewPrivs"] == "1"
-    assert [line.split(":")[0].strip() for line in say(container, "cat", "/proc/net/dev").splitlines()[2:]] == ["lo"]
+    assert [line.split(":")[0].strip() for line in output_of(container, "cat", "/proc/net/dev").splitlines()[2:]] == [
+        "lo"
+    ]
 
 
-def test_a_command_sees_its_variables_and_nothing_of_this_machine(
+def test_a_command_sees_only_its_variables_and_none_of_this_machines(
     container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CFLAGS", "the machine's")
-    said: list[bytes] = []
-    assert container.run(("/usr/bin/env",), {"PATH": "/nowhere", "CC": "cc"}, said.append) == 0
-    seen = dict(line.split("=", 1) for line in b"".join(said).decode().splitlines())
+    output: list[bytes] = []
+    assert container.run(("/usr/bin/env",), {"PATH": "/nowhere", "CC": "cc"}, output.append) == 0
+    seen = dict(line.split("=", 1) for line in b"".join(output).decode().splitlines())
     assert (seen["CC"], seen["PATH"]) == ("cc", "/nowhere")
     assert not set(seen) - {"CC", "PATH", "HOME", "HOSTNAME", "TERM", "container"}
 
 
-def test_how_a_command_ended_is_told(container: Container) -> None:
+def test_the_exit_code_of_a_command_is_returned(container: Container) -> None:
     assert [container.run(("sh", "-c", ending), {}, print) for ending in ("exit 0", "exit 7", "kill -9 $$")] == [
         0,
         7,
@@ -50,18 +52,18 @@ def test_how_a_command_ended_is_told(container: Container) -> None:
     assert container.run(("no-such-program",), {}, print) in (126, 127)
 
 
-def test_output_comes_while_a_command_runs(container: Container) -> None:
+def test_output_is_streamed_while_a_command_runs(container: Container) -> None:
     seen: list[tuple[bytes, bool]] = []
 
     def look(piece: bytes) -> None:
-        seen.append((piece, "sleep" in say(container, "sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null || true")))
+        seen.append((piece, "sleep" in output_of(container, "sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null || true")))
 
     container.run(("sh", "-c", "echo out; echo err >&2; sleep 1"), {}, look)
     assert b"".join(piece for piece, _ in seen) in (b"out\nerr\n", b"err\nout\n")
     assert seen[0][1]
 
 
-def test_a_command_may_be_silent_for_longer_than_the_engine_may(engine: Engine, container: Container) -> None:
+def test_a_command_may_be_silent_for_longer_than_the_engines_timeout(engine: Engine, container: Container) -> None:
     before, engine.api.timeout = engine.api.timeout, 1
     try:
         assert container.run(("sleep", "3"), {}, print) == 0
@@ -69,7 +71,7 @@ def test_a_command_may_be_silent_for_longer_than_the_engine_may(engine: Engine, 
         engine.api.timeout = before
 
 
-def test_what_goes_in_comes_out_as_it_was_and_is_ours(container: Container, tmp_path: Path) -> None:
+def test_files_survive_the_way_in_and_out_and_belong_to_us(container: Container, tmp_path: Path) -> None:
     source = tmp_path / "in"
     source.mkdir()
     (source / "tool").write_bytes(bytes(range(256)) * 5000)
@@ -80,8 +82,13 @@ def test_what_goes_in_comes_out_as_it_was_and_is_ours(container: Container, tmp_
         tar.folder("work")
         tar.add(source, "work/in")
         container.put(tar)
-    assert say(container, "stat", "-c", "%u %g %a %Y", "/work/in/tool").split() == ["993", "990", "755", "1000000000"]
-    say(container, "sh", "-c", "cd /work && mv in out && echo more > out/new")
+    assert output_of(container, "stat", "-c", "%u %g %a %Y", "/work/in/tool").split() == [
+        "993",
+        "990",
+        "755",
+        "1000000000",
+    ]
+    output_of(container, "sh", "-c", "cd /work && mv in out && echo more > out/new")
     (tmp_path / "back").mkdir()
     container.take("/work/out", tmp_path / "back")
     out = tmp_path / "back" / "out"
@@ -91,7 +98,7 @@ def test_what_goes_in_comes_out_as_it_was_and_is_ours(container: Container, tmp_
     assert {path.lstat().st_uid for path in out.rglob("*")} == {os.geteuid()}
 
 
-def test_what_is_not_there_cannot_be_taken(container: Container, tmp_path: Path) -> None:
+def test_a_missing_file_cannot_be_downloaded(container: Container, tmp_path: Path) -> None:
     with pytest.raises(ContainerFailed, match="/work/nothing"):
         container.take("/work/nothing", tmp_path)
 
@@ -99,41 +106,41 @@ def test_what_is_not_there_cannot_be_taken(container: Container, tmp_path: Path)
 def test_memory_is_limited(container: Container) -> None:
     greedy = f'my $x = "x" x {2 * MEMORY}; print length $x'
     assert container.run(("perl", "-e", greedy), {}, print) == 128 + signal.SIGKILL
-    assert say(container, "echo", "still there") == "still there\n"
+    assert output_of(container, "echo", "still there") == "still there\n"
 
 
 def test_processes_are_limited(engine: Engine, image: str) -> None:
     with Container(engine, image, ResourceLimits(MEMORY, processes=20)) as container:
         many = "for n in $(seq 50); do sleep 5 & done"
-        said: list[bytes] = []
-        assert container.run(("sh", "-c", many), {}, said.append) != 0
-        assert b"fork" in b"".join(said).lower()
+        output: list[bytes] = []
+        assert container.run(("sh", "-c", many), {}, output.append) != 0
+        assert b"fork" in b"".join(output).lower()
 
 
-def test_more_processors_than_there_are_may_be_asked_for(engine: Engine, image: str) -> None:
+def test_more_processors_than_there_are_may_be_requested(engine: Engine, image: str) -> None:
     with Container(engine, image, ResourceLimits(MEMORY, cpus=1000)) as container:
-        assert say(container, "echo", "fine") == "fine\n"
+        assert output_of(container, "echo", "fine") == "fine\n"
 
 
-def test_with_scratch_space_all_else_is_read_only(engine: Engine, image: str) -> None:
+def test_with_scratch_space_everything_else_is_read_only(engine: Engine, image: str) -> None:
     with Container(engine, image, ResourceLimits(MEMORY, scratch=1 << 20)) as container:
         assert container.run(("touch", "/usr/file"), {}, print) != 0
-        say(container, "sh", "-c", "echo 'echo ran' > /tmp/tool && chmod +x /tmp/tool && /tmp/tool")
-        said: list[bytes] = []
-        assert container.run(("sh", "-c", "head -c 2000000 /dev/zero > /tmp/large"), {}, said.append) != 0
-        assert b"No space left on device" in b"".join(said)
+        output_of(container, "sh", "-c", "echo 'echo ran' > /tmp/tool && chmod +x /tmp/tool && /tmp/tool")
+        output: list[bytes] = []
+        assert container.run(("sh", "-c", "head -c 2000000 /dev/zero > /tmp/large"), {}, output.append) != 0
+        assert b"No space left on device" in b"".join(output)
 
 
-def test_an_image_can_be_furnished_for_as_long_as_it_is_needed(engine: Engine, image: str) -> None:
+def test_a_temporary_image_has_the_files_and_is_removed_afterwards(engine: Engine, image: str) -> None:
     with TarArchive((0, 0)) as tar:
         tar.text("opt/note", "for root to write\n")
         with (
             temporary_image(engine, image, tar) as prepared,
             Container(engine, prepared, ResourceLimits(MEMORY)) as container,
         ):
-            assert say(container, "cat", "/opt/note") == "for root to write\n"
+            assert output_of(container, "cat", "/opt/note") == "for root to write\n"
             assert container.run(("sh", "-c", "echo > /opt/note"), {}, print) != 0
-        assert left(engine) == []
+        assert leftovers(engine) == []
         with pytest.raises(NoImage), Container(engine, prepared, ResourceLimits(MEMORY)):
             pytest.fail("the image is there")
 
@@ -144,7 +151,7 @@ def test_a_container_that_is_removed_while_a_command_runs_is_an_error(engine: En
     assert caught.value.exit_code == 23
 
 
-HOLDS_A_BOX = """
+HOLDS_A_CONTAINER = """
 import signal, sys
 from builder.context import report_errors
 from builder.executors.containers import Container, ResourceLimits
@@ -161,9 +168,9 @@ sys.exit(report_errors(hold))
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_a_container_ends_with_its_process_whatever_ends_that(engine: Engine, image: str, sent: signal.Signals) -> None:
+def test_a_container_ends_with_its_process_however_that_ends(engine: Engine, image: str, sent: signal.Signals) -> None:
     holder = subprocess.Popen(
-        (sys.executable, "-c", HOLDS_A_BOX, image),
+        (sys.executable, "-c", HOLDS_A_CONTAINER, image),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -176,40 +183,40 @@ def test_a_container_ends_with_its_process_whatever_ends_that(engine: Engine, im
     _, err = holder.communicate()
     assert holder.returncode == (-sent if sent == signal.SIGKILL else 130)
     assert "Traceback" not in err
-    wait_until(lambda: container not in ours(engine))
+    wait_until(lambda: container not in owned(engine))
 
 
-def test_what_a_killed_process_left_is_swept_and_what_others_use_is_not(engine: Engine, image: str) -> None:
+def test_leftovers_of_a_killed_process_are_swept_and_those_in_use_are_not(engine: Engine, image: str) -> None:
     ended = subprocess.Popen(("true",))
-    *world, _, _ = this_process().split()
+    *machine, _, _ = this_process().split()
     ended.wait()
     owners = {
-        "dead": " ".join((*world, str(ended.pid), "1")),
+        "dead": " ".join((*machine, str(ended.pid), "1")),
         "alive": this_process(),
-        "elsewhere": " ".join(("other-boot", world[1], str(ended.pid), "1")),
+        "elsewhere": " ".join(("other-boot", machine[1], str(ended.pid), "1")),
     }
-    made = {
-        who: engine.api.create_container(image, ["true"], labels={OWNER_LABEL: owner})["Id"]
-        for who, owner in owners.items()
+    containers = {
+        name: engine.api.create_container(image, ["true"], labels={OWNER_LABEL: owner})["Id"]
+        for name, owner in owners.items()
     }
-    furnished_by_the_dead = engine.api.commit(made["dead"])["Id"]
+    image_of_the_dead = engine.api.commit(containers["dead"])["Id"]
     engine.sweep()
-    remaining = ours(engine)
-    for container in (made["alive"], made["elsewhere"]):
+    remaining = owned(engine)
+    for container in (containers["alive"], containers["elsewhere"]):
         assert container in remaining
         engine.api.remove_container(container)
-    assert made["dead"] not in remaining
-    assert furnished_by_the_dead not in remaining
+    assert containers["dead"] not in remaining
+    assert image_of_the_dead not in remaining
 
 
-def test_leaving_a_box_takes_no_time(engine: Engine, image: str) -> None:
-    """Ten seconds would mean that a process which ignores a signal was asked kindly."""
+def test_leaving_a_container_is_immediate(engine: Engine, image: str) -> None:
+    """Ten seconds would mean that a process which ignores SIGTERM got the engine's grace period."""
     with Container(engine, image, ResourceLimits(MEMORY)):
         before = time.monotonic()
     assert time.monotonic() - before < 8
 
 
-def test_an_image_for_a_processor_that_nobody_knows_names_what_would_run_it(engine: Engine, tmp_path: Path) -> None:
+def test_an_image_for_an_unknown_architecture_names_what_would_run_it(engine: Engine, tmp_path: Path) -> None:
     shell, archive = tmp_path / "sh", tmp_path / "root.tar"
     shell.write_bytes(ElfFile(machine=0xFEED).content())
     shell.chmod(0o755)

@@ -1,4 +1,4 @@
-"""builder.executors.container: a sandbox there is as a sandbox here."""
+"""builder.executors.container: a sandbox in a container behaves like one on the host."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,8 +34,8 @@ def executor(engine: Engine, image: str, host: Host) -> Iterator[ContainerExecut
         yield executor
 
 
-def a_room(executor: ContainerExecutor, work: Path) -> ContainerSandbox:
-    """A sandbox as a step finds it, with a source tree of one file."""
+def make_sandbox(executor: ContainerExecutor, work: Path) -> ContainerSandbox:
+    """A sandbox as at the start of a step, with a source tree of one file."""
     (work / "src").mkdir(parents=True)
     (work / "src" / "poem").write_text("a rose", encoding="utf-8")
     sandbox = executor.sandbox(work, work.with_name(f"{work.name}.log"))
@@ -45,22 +45,22 @@ def a_room(executor: ContainerExecutor, work: Path) -> ContainerSandbox:
 
 @pytest.fixture
 def sandbox(executor: ContainerExecutor, tmp_path: Path) -> ContainerSandbox:
-    return a_room(executor, tmp_path / "work")
+    return make_sandbox(executor, tmp_path / "work")
 
 
-def said(sandbox: ContainerSandbox) -> list[str]:
-    """What commands printed, without the headings."""
+def output(sandbox: ContainerSandbox) -> list[str]:
+    """The output of the commands, without the headings."""
     lines = sandbox.log.path.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith(("$ ", "  "))]
 
 
-def test_the_image_has_what_a_build_calls(executor: ContainerExecutor) -> None:
+def test_the_image_has_the_tools_of_a_build(executor: ContainerExecutor) -> None:
     executor.prepare()
 
 
 def test_a_command_sees_a_fixed_environment_and_nothing_else(sandbox: ContainerSandbox) -> None:
     sandbox.run(("env",), {"CC": "cc"})
-    assert dict(line.split("=", 1) for line in said(sandbox)) == {
+    assert dict(line.split("=", 1) for line in output(sandbox)) == {
         **FIXED_ENVIRONMENT,
         "SOURCE_DATE_EPOCH": "1000000000",
         "MAKEFLAGS": "-j3",
@@ -74,15 +74,15 @@ def test_a_command_sees_a_fixed_environment_and_nothing_else(sandbox: ContainerS
     }
 
 
-def test_only_the_listed_programs_and_the_rooms_own_are_on_the_path(sandbox: ContainerSandbox) -> None:
+def test_only_the_listed_programs_and_the_sandboxs_own_are_on_the_path(sandbox: ContainerSandbox) -> None:
     sandbox.write("bin/cc", '#!/bin/sh\nexec "$ZIG" "$@"\n', executable=True)
     sandbox.run(("ls", "../bin"), {})
-    assert said(sandbox) == sorted([*TOOLS, "cc"])
+    assert output(sandbox) == sorted([*TOOLS, "cc"])
     sandbox.run(("cc",), {})
-    assert said(sandbox)[-1] == "zig"
+    assert output(sandbox)[-1] == "zig"
 
 
-def test_what_is_sent_may_be_changed_and_what_is_put_is_only_read(sandbox: ContainerSandbox, tmp_path: Path) -> None:
+def test_uploads_may_be_changed_and_inputs_are_only_read(sandbox: ContainerSandbox, tmp_path: Path) -> None:
     given = tmp_path / "given"
     given.mkdir()
     (given / "header").write_text("one", encoding="utf-8")
@@ -96,18 +96,18 @@ def test_what_is_sent_may_be_changed_and_what_is_put_is_only_read(sandbox: Conta
     assert (given / "header").read_text(encoding="utf-8") == "one"
 
 
-def test_the_next_room_has_nothing_of_the_one_before(
+def test_the_next_sandbox_has_nothing_of_the_previous_one(
     executor: ContainerExecutor, sandbox: ContainerSandbox, tmp_path: Path
 ) -> None:
     sandbox.run(("touch", "../out/old"), {})
-    another = a_room(executor, tmp_path / "another")
+    another = make_sandbox(executor, tmp_path / "another")
     another.run(("ls", "../out"), {})
-    assert said(another) == []
+    assert output(another) == []
 
 
-def test_nothing_in_a_room_belongs_to_root(sandbox: ContainerSandbox) -> None:
+def test_nothing_in_a_sandbox_belongs_to_root(sandbox: ContainerSandbox) -> None:
     sandbox.run(("find", "..", "!", "-uid", str(USER[0])), {})
-    assert said(sandbox) == []
+    assert output(sandbox) == []
 
 
 def test_a_command_that_fails_shows_the_end_of_its_output(sandbox: ContainerSandbox) -> None:
@@ -117,17 +117,17 @@ def test_a_command_that_fails_shows_the_end_of_its_output(sandbox: ContainerSand
     assert sandbox.log.path.read_text(encoding="utf-8") == "\n$ sh -c echo wrong >&2; exit 7\n  CC=cc\nwrong\n"
 
 
-def test_a_command_that_takes_too_much_memory_is_told_of_the_limit(sandbox: ContainerSandbox) -> None:
+def test_a_command_that_runs_out_of_memory_is_reported_with_the_limit(sandbox: ContainerSandbox) -> None:
     with pytest.raises(StepFailed, match=r"exit code 137 \(memory may have run out: the container has 5 GiB\)"):
         sandbox.run(("sh", "-c", "kill -9 $$"), {})
 
 
-def test_a_program_that_a_room_does_not_have_is_named(sandbox: ContainerSandbox) -> None:
+def test_a_program_that_a_sandbox_lacks_is_named(sandbox: ContainerSandbox) -> None:
     with pytest.raises(StepFailed, match="gcc"):
         sandbox.run(("gcc",), {})
 
 
-def test_an_image_without_what_a_build_calls_is_told_what_is_missing(
+def test_an_image_without_the_tools_of_a_build_is_reported_with_what_is_missing(
     engine: Engine, host: Host, small_root: Path, tmp_path: Path
 ) -> None:
     small = Images(engine, tmp_path, RecordingReport(), small_root).root("small")
@@ -141,21 +141,21 @@ def test_an_image_without_what_a_build_calls_is_told_what_is_missing(
     assert "cat" not in caught.value.why.split(", ")
 
 
-def test_auto_takes_a_container_where_there_is_one(image: str, host: Host) -> None:
+def test_auto_uses_a_container_where_possible(image: str, host: Host) -> None:
     report = RecordingReport()
     with open_executor("auto", image, host, report) as executor:
         assert isinstance(executor, ContainerExecutor)
     assert report.notes == [f"building in a container of {image}"]
 
 
-def test_auto_builds_on_the_host_where_the_image_cannot_be_had(host: Host) -> None:
+def test_auto_builds_on_the_host_if_the_image_is_unavailable(host: Host) -> None:
     report = RecordingReport()
     with open_executor("auto", "localhost:9/nowhere", host, report) as executor:
         assert executor is host
     assert "not in a container of localhost:9/nowhere" in report.notes[-1]
 
 
-def test_a_container_that_cannot_be_had_is_an_error(host: Host) -> None:
+def test_an_unavailable_container_is_an_error(host: Host) -> None:
     with pytest.raises(NoImage), open_executor("container", "localhost:9/nowhere", host, RecordingReport()):
         pytest.fail("there is a container")
 
@@ -169,5 +169,5 @@ def test_the_clock_of_debian11_later_is_ahead(engine: Engine, host: Host, image:
             sandbox = executor.sandbox(work, tmp_path / "log")
             assert isinstance(sandbox, ContainerSandbox)
             sandbox.run(("date", "+%s"), {}, cwd=".")
-            years.append(int(said(sandbox)[-1]) / 86400 / 365)
+            years.append(int(output(sandbox)[-1]) / 86400 / 365)
     assert 1 < years[1] - years[0] < 2

@@ -1,4 +1,4 @@
-"""builder.executors.images with an engine: had once, checked, and refused with a reason."""
+"""builder.executors.images with an engine: images are made once, checked, and refused with a reason."""
 
 import hashlib
 import io
@@ -19,7 +19,7 @@ from builder.pins import Archive
 from builder.platform import this_machine
 from tests.unit.fakes import FileServer, RecordingReport, whole
 
-from .conftest import MEMORY, say
+from .conftest import MEMORY, output_of
 
 NAME = "tested"
 
@@ -38,14 +38,14 @@ def _no_sources(monkeypatch: pytest.MonkeyPatch) -> None:
 def images(
     engine: Engine, tmp_path: Path, report: RecordingReport, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Images]:
-    """With a cache of their own; what they make is removed."""
+    """With a cache of their own; removes the images that they make."""
     monkeypatch.delenv("STATIC_PYTHON_SOURCES", raising=False)
     before = {image["Id"] for image in engine.api.images()}
     yield Images(engine, tmp_path / "cache", report)
     while made := [image for image in engine.api.images() if image["Id"] not in before]:
         parents = {image["ParentId"] for image in made}
         for image in made:
-            if image["Id"] not in parents:  # the engine keeps what others were made of
+            if image["Id"] not in parents:  # the engine refuses to remove an image with children
                 engine.api.remove_image(image["Id"], force=True)
 
 
@@ -61,7 +61,7 @@ def pinned(images: Images, content: bytes, url: str) -> Images:
     return replace(images, known={NAME: Image(NAME, (archive,))})
 
 
-def is_there(engine: Engine, name: str = NAME) -> bool:
+def exists(engine: Engine, name: str = NAME) -> bool:
     return any(name in tag for image in engine.api.images() for tag in image["RepoTags"] or ())
 
 
@@ -74,13 +74,13 @@ def test_a_pinned_root_is_downloaded_checked_imported_once_and_runs(
     reference = images.root(NAME)
     assert hashlib.sha256(content).hexdigest()[:12] in reference
     with Container(engine, reference, ResourceLimits(MEMORY)) as container:
-        assert say(container, "/bin/sh", "-c", "echo $0 runs") == "/bin/sh runs\n"
+        assert output_of(container, "/bin/sh", "-c", "echo $0 runs") == "/bin/sh runs\n"
     report.notes.clear()
     assert images.root(NAME) == reference
     assert (report.notes, len(server.ranges)) == ([], 1)
 
 
-def test_a_download_that_is_not_the_pinned_root_is_refused(
+def test_a_download_that_differs_from_the_pinned_root_is_refused(
     engine: Engine, images: Images, server: FileServer, small_root: Path
 ) -> None:
     content = small_root.read_bytes()
@@ -88,17 +88,17 @@ def test_a_download_that_is_not_the_pinned_root_is_refused(
     with pytest.raises(WrongHash, match="tested's root file system cannot be had") as caught:
         pinned(images, content, server.url).root(NAME)
     assert hashlib.sha256(content).hexdigest() in caught.value.why
-    assert not is_there(engine)
+    assert not exists(engine)
     assert not list((images.cache / "downloads").glob("*.tar*"))
 
 
-def test_a_root_that_cannot_be_had_says_how_to_supply_it(engine: Engine, images: Images) -> None:
+def test_an_unavailable_root_says_how_to_supply_it(engine: Engine, images: Images) -> None:
     with pytest.raises(NoImage) as caught:
         pinned(images, b"", "http://127.0.0.1:9/root.tar.xz").root(NAME)
     assert "127.0.0.1:9" in caught.value.why
     for word in ("STATIC_PYTHON_SOURCES", "--rootfs=FILE", "root.tar.xz", hashlib.sha256(b"").hexdigest()):
         assert word in caught.value.do
-    assert not is_there(engine)
+    assert not exists(engine)
 
 
 def test_a_root_in_a_folder_of_sources_needs_no_network(
@@ -108,34 +108,34 @@ def test_a_root_in_a_folder_of_sources_needs_no_network(
     assert NAME in pinned(images, small_root.read_bytes(), "http://127.0.0.1:9/root.tar.xz").root(NAME)
 
 
-def test_a_given_file_is_taken_for_a_pinned_root_if_it_is_that(images: Images, small_root: Path) -> None:
+def test_a_given_file_is_used_as_a_pinned_root_if_its_digest_matches(images: Images, small_root: Path) -> None:
     ours = replace(pinned(images, small_root.read_bytes(), "http://127.0.0.1:9/"), rootfs=small_root)
     assert NAME in ours.root(NAME)
 
 
 @pytest.mark.parametrize("name", ["al2", "al2023"])
-def test_another_file_is_never_taken_for_amazons(engine: Engine, images: Images, small_root: Path, name: str) -> None:
+def test_another_file_is_never_used_as_amazons(engine: Engine, images: Images, small_root: Path, name: str) -> None:
     with pytest.raises(WrongHash) as caught:
         replace(images, rootfs=small_root).root(name)
     assert hashlib.sha256(small_root.read_bytes()).hexdigest() in caught.value.why
     assert any(archive.sha256 in caught.value.why for archive in load_images()[name].archives)
     assert "test_in_container" in caught.value.do
-    assert not is_there(engine, f"/{name}:root-{hashlib.sha256(small_root.read_bytes()).hexdigest()[:12]}")
+    assert not exists(engine, f"/{name}:root-{hashlib.sha256(small_root.read_bytes()).hexdigest()[:12]}")
 
 
 def test_a_given_file_makes_an_image_under_any_other_name(engine: Engine, images: Images, small_root: Path) -> None:
     reference = replace(images, rootfs=small_root).root("mine")
     with Container(engine, reference, ResourceLimits(MEMORY)) as container:
-        assert say(container, "/bin/cat", "/proc/self/comm") == "cat\n"
+        assert output_of(container, "/bin/cat", "/proc/self/comm") == "cat\n"
 
 
-def test_a_file_that_is_no_archive_is_refused(images: Images, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_refused(images: Images, tmp_path: Path) -> None:
     (tmp_path / "root.tar").write_bytes(b"no archive" * 1000)
     with pytest.raises(NoImage, match=r"import root\.tar"):
         replace(images, rootfs=tmp_path / "root.tar").root("mine")
 
 
-def test_an_unknown_image_that_nobody_has_is_refused_with_the_known_ones(images: Images) -> None:
+def test_an_unknown_image_is_refused_with_the_known_ones(images: Images) -> None:
     with pytest.raises(NoImage, match="There is no image 'localhost:9/nowhere'") as caught:
         images.root("localhost:9/nowhere")
     assert "localhost:9" in caught.value.why
@@ -163,12 +163,12 @@ def saved_image(tag: str, architecture: str) -> bytes:
     return file.getvalue()
 
 
-def test_an_image_for_another_processor_is_refused(engine: Engine, images: Images) -> None:
-    foreign = {"x86_64": "arm64", "aarch64": "amd64"}[this_machine().machine]
-    assert not [line for line in engine.api.load_image(saved_image("foreign:1", foreign)) if "error" in line]
-    with pytest.raises(NoImage, match=r"foreign:1 cannot be used") as caught:
-        images.root("foreign:1")
-    assert foreign in caught.value.why
+def test_an_image_for_another_architecture_is_refused(engine: Engine, images: Images) -> None:
+    other = {"x86_64": "arm64", "aarch64": "amd64"}[this_machine().machine]
+    assert not [line for line in engine.api.load_image(saved_image("other:1", other)) if "error" in line]
+    with pytest.raises(NoImage, match=r"other:1 cannot be used") as caught:
+        images.root("other:1")
+    assert other in caught.value.why
     assert this_machine().machine in caught.value.why
 
 
@@ -179,7 +179,7 @@ def dockerfiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_dockerfile_is_carried_out_once_for_each_text(
+def test_a_dockerfile_is_built_once_per_content(
     engine: Engine, images: Images, small_root: Path, dockerfiles: Path, report: RecordingReport
 ) -> None:
     ours = replace(images, known={NAME: Image(NAME, suite="none")}, rootfs=small_root)
@@ -189,12 +189,12 @@ def test_a_dockerfile_is_carried_out_once_for_each_text(
         (dockerfiles / f"{NAME}.Dockerfile").write_text(recipe, encoding="utf-8")
         references.append(ours.executor(NAME))
         with Container(engine, references[-1], ResourceLimits(MEMORY)) as container:
-            assert say(container, "cat", "/made") == f"{text}\n"
+            assert output_of(container, "cat", "/made") == f"{text}\n"
     assert references[0] == references[1] != references[2]
     assert sum("making" in note for note in report.notes) == 2
 
 
-def test_a_dockerfile_that_fails_says_so_and_leaves_nothing(
+def test_a_dockerfile_that_fails_is_reported_and_leaves_nothing(
     engine: Engine, images: Images, small_root: Path, dockerfiles: Path
 ) -> None:
     recipe = "ARG ROOT\nFROM ${ROOT}\nRUN echo no way to the mirror && exit 3\n"
@@ -218,5 +218,5 @@ def test_a_debian_that_no_mirror_has_is_refused(engine: Engine, images: Images) 
     with pytest.raises(NoImage, match="tested cannot be made") as caught:
         replace(images, known={NAME: Image(NAME, suite="no-such-suite")}).root(NAME)
     assert "no-such-suite" in caught.value.why
-    assert not is_there(engine)
+    assert not exists(engine)
     assert not list(images.cache.glob("mmdebstrap-*"))

@@ -1,4 +1,4 @@
-"""tests.in_container as a process: what it refuses before it builds anything. CI runs the rest of it."""
+"""tests.in_container as a process: what it refuses before it builds anything. CI runs the rest."""
 
 import subprocess
 import sys
@@ -17,19 +17,19 @@ def run(*arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("name", ["al2", "al2023"])
-def test_amazon_linux_is_never_something_else(small_root: Path, name: str) -> None:
+def test_another_file_is_never_used_as_amazon_linux(small_root: Path, name: str) -> None:
     code, err = run(f"--image={name}", f"--rootfs={small_root}")
     assert code == 11
     assert f"not the pinned root file system of {name}" in err
 
 
-def test_an_image_that_nobody_has_is_named() -> None:
+def test_an_unknown_image_is_named() -> None:
     code, err = run("--image=localhost:9/nowhere")
     assert code == 22
     assert "There is no image 'localhost:9/nowhere'" in err
 
 
-def test_a_file_that_is_not_there_is_a_wrong_command_line(tmp_path: Path) -> None:
+def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
     code, err = run("--image=mine", f"--rootfs={tmp_path / 'nothing'}")
     assert code == 2
     assert "there is no file" in err

@@ -1,4 +1,4 @@
-"""`nox -s invoke` with an engine: the function is in a container that is like Lambda, and nothing of it is left."""
+"""`nox -s invoke` with an engine: the function runs in a container like Lambda's, and leaves nothing behind."""
 
 import json
 import subprocess
@@ -26,8 +26,8 @@ def grow(event, context):
 def invoke(layer: Path, task: Path, function: str) -> "subprocess.CompletedProcess[str]":
     task.mkdir()
     (task / "function.py").write_text(FUNCTION, encoding="utf-8")
-    words = (f"--image={IMAGE}", f"--source={task}", f"--zip={layer}", f"--handler=function.{function}", "--event=-")
-    command = (sys.executable, "-m", "builder", "invoke", *words, "--env=MORE=1")
+    options = (f"--image={IMAGE}", f"--source={task}", f"--zip={layer}", f"--handler=function.{function}", "--event=-")
+    command = (sys.executable, "-m", "builder", "invoke", *options, "--env=MORE=1")
     return subprocess.run(command, cwd=ROOT, input="[1]", capture_output=True, text=True, check=False)
 
 
@@ -39,6 +39,6 @@ def test_a_function_runs_as_on_lambda(layer_zip: Path, tmp_path: Path) -> None:
     assert f"in a container of {IMAGE}" in done.stderr
 
 
-def test_memory_has_an_end(layer_zip: Path, tmp_path: Path) -> None:
+def test_memory_is_limited(layer_zip: Path, tmp_path: Path) -> None:
     done = invoke(layer_zip, tmp_path / "task", "grow")
     assert (done.returncode, "grow failed" in done.stderr) == (33, True), done.stderr

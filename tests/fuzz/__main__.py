@@ -1,4 +1,4 @@
-"""Fuzzes the reader of the Runtime API's answers for a bounded time, with libFuzzer and the sanitizers of clang."""
+"""Fuzzes the parser of the Runtime API's responses for a limited time, with libFuzzer and clang's sanitizers."""
 
 import argparse
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 
 HARNESS = Path(__file__).with_name("answer.c")
 SANITIZERS = "-fsanitize=fuzzer,address,undefined"
-BEGINNINGS = (
+SEEDS = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
     b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
     b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7;a=b\r\n{"a": 1\r\n1\r\n}\r\n0\r\nTrailer: t\r\n\r\n',
@@ -20,23 +20,27 @@ BEGINNINGS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 when nothing was found; what was found is left beside the harness's output, as libFuzzer says."""
+    """Returns exit code 0 if nothing was found; libFuzzer's output names the file with an input that fails."""
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, metavar="N", help="how long (default: %(default)s)")
     seconds = parser.parse_args(arguments).seconds
     if shutil.which("clang") is None:
-        print("fuzz: clang is not there: apt-get install clang libclang-rt-14-dev (or its version's)", file=sys.stderr)
+        print(
+            "fuzz: clang is not installed: apt-get install clang libclang-rt-14-dev (or another version's)",
+            file=sys.stderr,
+        )
         return 1
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         program, corpus = Path(folder, "answer"), Path(folder, "corpus")
         corpus.mkdir()
-        for number, beginning in enumerate(BEGINNINGS):
-            (corpus / str(number)).write_bytes(b"\0" + beginning)
+        for number, seed in enumerate(SEEDS):
+            (corpus / str(number)).write_bytes(b"\0" + seed)
         warnings = ("-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers")
         build = ("clang", "-std=c11", "-g", "-O1", *warnings, SANITIZERS, str(HARNESS), "-o", str(program))
         if subprocess.run(build, check=False).returncode:
             print(
-                "fuzz: has clang its libFuzzer? apt-get install libclang-rt-14-dev (or its version's)", file=sys.stderr
+                "fuzz: is clang's libFuzzer missing? apt-get install libclang-rt-14-dev (or another version's)",
+                file=sys.stderr,
             )
             return 1
         limits = (f"-max_total_time={seconds}", "-max_len=70000", "-rss_limit_mb=1024", "-print_final_stats=1")

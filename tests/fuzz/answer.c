@@ -1,5 +1,5 @@
-/* Feeds the reader of answers whatever libFuzzer thinks of, in pieces and at once: it must make the same of both.
-   The sanitizers watch its memory. */
+/* Feeds libFuzzer's inputs to the response parser, in pieces and all at once: both must give the same result. The
+   sanitizers check its memory accesses. */
 
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -37,7 +37,7 @@ static char *make_room(Stream *stream, size_t size)
 
 static Reading *read_answer(const uint8_t *data, size_t size, uint32_t dice)
 {
-    Reading *reading = malloc(sizeof(*reading)); /* The input as malloc leaves it: nothing may be read before it came. */
+    Reading *reading = malloc(sizeof(*reading)); /* Not zeroed: nothing may be read before it has arrived. */
     reading->stream.receive = receive, reading->stream.make_room = make_room;
     reading->stream.start = reading->stream.end = 0;
     reading->data = data, reading->left = size, reading->dice = dice;

@@ -1,1 +1,1 @@
-"""Tests that run inside a container alone: `nox -s test_in_container`."""
+"""Tests that run only in a container: `nox -s test_in_container`."""

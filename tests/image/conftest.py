@@ -1,10 +1,10 @@
-"""Refuses to run elsewhere."""
+"""Refuses to run outside a container."""
 
 import pytest
 
-from tools.support.product import IN_CONTAINER
+from tools.support.product import CONTAINER_FILES
 
 
 def pytest_collection_modifyitems() -> None:
-    if IN_CONTAINER is None:
-        pytest.exit("tests/image runs inside a container: nox -s test_in_container -- --image=debian11", 4)
+    if CONTAINER_FILES is None:
+        pytest.exit("tests/image runs in a container: nox -s test_in_container -- --image=debian11", 4)

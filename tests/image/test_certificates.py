@@ -1,4 +1,4 @@
-"""TLS with the bundle of certificates that the image brings, at the place where the image has it."""
+"""TLS with the image's own certificate bundle, at the image's own path."""
 
 import http.server
 import socket
@@ -12,20 +12,20 @@ import pytest
 import trustme
 
 from tests.in_container import BUNDLES
-from tools.support.product import IN_CONTAINER
+from tools.support.product import CONTAINER_FILES
 
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """The one that was added to the image's bundle."""
-    assert IN_CONTAINER
-    pem = (IN_CONTAINER / "authority.pem").read_bytes()
+    """The certificate authority that was added to the image's bundle."""
+    assert CONTAINER_FILES
+    pem = (CONTAINER_FILES / "authority.pem").read_bytes()
     return trustme.CA.from_pem(cert_bytes=pem, private_key_bytes=pem)
 
 
 @contextmanager
 def server(authority: trustme.CA) -> Iterator[int]:
-    """A real HTTPS server on the loopback; gives its port."""
+    """A real HTTPS server on the loopback interface; yields its port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as running:
@@ -51,11 +51,11 @@ def test_the_bundle_is_the_images_own() -> None:
     assert ssl.create_default_context().cert_store_stats()["x509_ca"] > 100
 
 
-def test_a_server_of_an_authority_in_the_bundle_is_verified(authority: trustme.CA) -> None:
+def test_a_server_with_a_certificate_from_an_authority_in_the_bundle_is_accepted(authority: trustme.CA) -> None:
     with server(authority) as port:
         assert connect(port) == "TLSv1.3"
 
 
-def test_a_server_of_an_unknown_authority_is_refused() -> None:
+def test_a_server_with_a_certificate_from_an_unknown_authority_is_refused() -> None:
     with server(trustme.CA()) as port, pytest.raises(ssl.SSLCertVerificationError):
         connect(port)

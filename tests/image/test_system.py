@@ -1,4 +1,4 @@
-"""The container is as Lambda's: what else passes in it would say little otherwise."""
+"""The container is like Lambda's, so that the other tests that pass in it are meaningful."""
 
 import errno
 import hashlib
@@ -16,7 +16,7 @@ from tools.support.product import TARGET
 
 OPT = Path("/opt")
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-"""Of the two versions of the kernel's control groups."""
+"""For version 2 and version 1 of the kernel's control groups."""
 
 
 def test_opt_is_the_zip_that_was_built(layer_zip: Path) -> None:
@@ -35,7 +35,7 @@ def test_opt_is_the_zip_that_was_built(layer_zip: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["/", "/opt", "/opt/lib/python3.13", "/etc", "/var", "/usr/bin"])
-def test_what_is_not_in_tmp_cannot_be_written(folder: str) -> None:
+def test_only_tmp_is_writable(folder: str) -> None:
     with pytest.raises(OSError) as caught:
         Path(folder, "new").touch()
     assert caught.value.errno in (errno.EROFS, errno.EACCES)
@@ -49,7 +49,7 @@ def test_tmp_is_as_large_as_lambdas_and_runs_programs(tmp_path: Path) -> None:
     assert not system.f_flag & os.ST_NOEXEC
 
 
-def test_the_user_is_lambdas_and_may_nothing() -> None:
+def test_the_user_is_lambdas_and_has_no_privileges() -> None:
     status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text("ascii").splitlines())
     assert status["Uid"].split() == ["993"] * 4
     assert status["Gid"].split() == ["990"] * 4
@@ -62,7 +62,7 @@ def test_memory_is_limited() -> None:
     assert int(limit.read_text("ascii")) == MEMORY
 
 
-def test_there_is_no_network_but_the_loopback() -> None:
+def test_there_is_no_network_except_the_loopback_interface() -> None:
     lines = Path("/proc/net/dev").read_text("ascii").splitlines()[2:]
     assert [line.split(":")[0].strip() for line in lines] == ["lo"]
 

@@ -1,4 +1,4 @@
-"""Time zones, with what the image has of a database, and without."""
+"""Time zones, with the image's own database, and without."""
 
 import subprocess
 from zoneinfo import TZPATH

@@ -15,7 +15,7 @@ from typing import Any
 from builder.context import cache_folder
 from builder.emulator.emulator import lay_emulator
 from builder.platform import this_machine
-from tools.support.product import IN_CONTAINER, Layer
+from tools.support.product import CONTAINER_FILES, Layer
 
 TASK_IN_CONTAINER = Path("/tmp/task")
 """Where /var/task leads in a container that is read-only but for /tmp."""
@@ -33,8 +33,8 @@ class _Quiet:
 
 def emulator(folder: Path) -> Path:
     """The pinned emulator for this machine, out of the wheel that it ships in."""
-    if IN_CONTAINER:
-        return IN_CONTAINER / "aws-lambda-rie"
+    if CONTAINER_FILES:
+        return CONTAINER_FILES / "aws-lambda-rie"
     return emulator_for(this_machine().lambda_name, folder)
 
 
@@ -70,7 +70,7 @@ def running(
     log = task.parent / "log"
     # A /var of its own: the machine's may have no task/, and gets none.
     setup = f"mount -t tmpfs none /mnt; mkdir /mnt/task; mount --bind {task} /mnt/task; mount --rbind /mnt /var"
-    if IN_CONTAINER:
+    if CONTAINER_FILES:
         setup = ""
         _point(TASK_IN_CONTAINER, task)
     command = layer.at_opt(

@@ -3,10 +3,10 @@
 import pytest
 
 from builder.platform import this_machine
-from tools.support.product import IN_CONTAINER, TARGET, Layer
+from tools.support.product import CONTAINER_FILES, TARGET, Layer
 
 pytestmark = pytest.mark.skipif(
-    IN_CONTAINER is not None or TARGET.cpu != this_machine(),
+    CONTAINER_FILES is not None or TARGET.cpu != this_machine(),
     reason="what runs may be qemu, whose memory is its own affair",
 )
 

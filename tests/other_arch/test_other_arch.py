@@ -1,8 +1,8 @@
-"""A machine of the other kind gives the same bytes: its compiler, its Python, and all that a build calls there.
+"""A machine of the other architecture gives the same bytes, with its own compiler, Python and tools.
 
-It is a container whose every program is for that processor, and runs under qemu. What would take it hours (OpenSSL,
-SQLite, xz and the interpreter) is taken from this machine's build. The interpreter, which is for that processor, stands
-in there for the build-python, which is the same CPython.
+It is a container with programs for that architecture only, run under qemu. What would take hours (OpenSSL, SQLite, xz
+and the interpreter) comes from this machine's build. The interpreter, which is for that architecture, replaces the
+build-python there, which is the same CPython.
 """
 
 import shutil
@@ -51,18 +51,18 @@ PROGRAM = Recipe(
     needs=("zlib",),
     files={"exports.map": "{ global: main; local: *; };"},
 )
-"""A small program, linked as the interpreter is."""
+"""A small program, linked like the interpreter."""
 
 FREEZE = r"""
 sed -n 's/^\t$(FREEZE_MODULE[A-Z_]*) \(.*\)/\1/p' Makefile.pre.in | sed 's/$(srcdir)/./' | while read -r words; do
     "$0" Programs/_freeze_module.py $words
 done
 cp -R Python/frozen_modules ../out"""
-"""Carries out the makefile's rules for what is frozen: ``$(FREEZE_MODULE) name $(srcdir)/Lib/name.py header``."""
+"""Runs the makefile's rules for frozen modules: ``$(FREEZE_MODULE) name $(srcdir)/Lib/name.py header``."""
 
 
 def frozen() -> Recipe:
-    """What is frozen into the interpreter, and nothing else of it."""
+    """Builds only the interpreter's frozen modules."""
     interpreter = cpython.recipe(TARGET)
     prepare = interpreter.commands[0]
     return Recipe("cpython", (prepare, ("sh", "-euc", FREEZE, prepare[0])), ("build_python",), interpreter.environment)
@@ -70,59 +70,59 @@ def frozen() -> Recipe:
 
 @dataclass(frozen=True)
 class Machine:
-    """One that builds."""
+    """A machine to build on."""
 
     cpu: Cpu
     steps: dict[str, Step]
-    site: BuildContext
+    context: BuildContext
 
-    def leaves(self, step: Step) -> dict[str, str]:
-        """Path → sha256 of what a step leaves, after those that it needs."""
-        folder = run_plan(tuple(_with_inputs(step)), self.site)
+    def run(self, step: Step) -> dict[str, str]:
+        """Runs a step, after its inputs; returns path → sha256 of its result."""
+        folder = run_plan(tuple(_with_inputs(step)), self.context)
         files = (path for path in folder.rglob("*") if path.is_file() and path != folder / "step.json")
         return {str(path.relative_to(folder)): file_sha256(path) for path in files}
 
-    def carries_out(self, name: str, recipe: Recipe) -> dict[str, str]:
-        """The same of a recipe of ours, as a step that takes the place of its source's own."""
+    def run_recipe(self, name: str, recipe: Recipe) -> dict[str, str]:
+        """The same for a recipe of this test, as a step that replaces its source's own."""
         own = self.steps[recipe.source]
         assert isinstance(own.work, Compile)
         work = replace(own.work, recipe=recipe, wrappers=wrappers(TARGET, self.cpu), profile=None)
         added = {field.name: repr(getattr(recipe, field.name)) for field in fields(recipe)}
         inputs = (self.steps["toolchain"], *(self.steps[need] for need in recipe.needs))
-        return self.leaves(Step(name, work, inputs, {**own.key_inputs, **added}))
+        return self.run(Step(name, work, inputs, {**own.key_inputs, **added}))
 
 
 def _with_inputs(step: Step) -> Iterator[Step]:
-    for given in step.inputs:
-        yield from _with_inputs(given)
+    for each in step.inputs:
+        yield from _with_inputs(each)
     yield step
 
 
-def on(step: Step, *given: Step) -> Step:
-    """A step with other inputs in the places of its own."""
-    changed = {one.name.partition("-")[0]: one for one in given}
-    inputs = tuple(changed.get(one.name.partition("-")[0], one) for one in step.inputs)
-    return replace(step, inputs=inputs, key_inputs={one.name: one.key for one in inputs})
+def with_inputs(step: Step, *replacements: Step) -> Step:
+    """A step with some of its inputs replaced."""
+    changed = {each.name.partition("-")[0]: each for each in replacements}
+    inputs = tuple(changed.get(each.name.partition("-")[0], each) for each in step.inputs)
+    return replace(step, inputs=inputs, key_inputs={each.name: each.key for each in inputs})
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """With what was built here, and nothing from there."""
+    """A store with this machine's results, and none of the other machine's."""
     if TARGET.cpu != THERE:
-        pytest.fail(f"this builds for the other machine: {ARCH_VARIABLE}={THERE.lambda_name}", pytrace=False)
-    users, store = Store(cache_folder()), Store(tmp_path_factory.mktemp("foreign"))
+        pytest.fail(f"this builds for the other architecture: {ARCH_VARIABLE}={THERE.lambda_name}", pytrace=False)
+    users, store = Store(cache_folder()), Store(tmp_path_factory.mktemp("other-arch"))
     for step in planned().values():
         if not users.has(step):
             pytest.fail(f"{users.root} has no {step.name} of this plan: run `nox -s build_layer`", pytrace=False)
         store.result(step).parent.mkdir(parents=True)
         store.result(step).symlink_to(users.result(step))
     interpreter = planned()["cpython"]
-    shutil.copytree(users.result(interpreter), store.result(stand_in(interpreter)), symlinks=True)
+    shutil.copytree(users.result(interpreter), store.result(as_build_python(interpreter)), symlinks=True)
     return store
 
 
-def stand_in(interpreter: Step) -> Step:
-    """The interpreter as build-python; where it stands, and what is below, is laid out alike."""
+def as_build_python(interpreter: Step) -> Step:
+    """The interpreter as build-python; both have the same layout."""
     return replace(interpreter, name=f"build_python-{THERE.lambda_name}")
 
 
@@ -133,7 +133,7 @@ def host(cpu: Cpu, store: Store) -> Host:
 def machine(cpu: Cpu, store: Store, executor: Executor) -> Machine:
     steps = planned(cpu)
     if cpu == THERE:
-        steps["build_python"] = stand_in(planned()["cpython"])
+        steps["build_python"] = as_build_python(planned()["cpython"])
     return Machine(cpu, steps, BuildContext(cache_folder(), store, executor, Terminal()))
 
 
@@ -156,20 +156,20 @@ def there(store: Store) -> Iterator[Machine]:
 
 @pytest.mark.parametrize("name", SHORT)
 def test_libraries_are_the_same(here: Machine, there: Machine, name: str) -> None:
-    assert there.leaves(there.steps[name]) == here.leaves(here.steps[name])
+    assert there.run(there.steps[name]) == here.run(here.steps[name])
 
 
 def test_a_program_is_the_same(here: Machine, there: Machine) -> None:
-    assert there.carries_out("program", PROGRAM) == here.carries_out("program", PROGRAM)
+    assert there.run_recipe("program", PROGRAM) == here.run_recipe("program", PROGRAM)
 
 
-def test_what_is_frozen_is_the_same(here: Machine, there: Machine) -> None:
-    headers = here.carries_out("frozen", frozen())
+def test_frozen_modules_are_the_same(here: Machine, there: Machine) -> None:
+    headers = here.run_recipe("frozen", frozen())
     assert len(headers) > 20
-    assert there.carries_out("frozen", frozen()) == headers
+    assert there.run_recipe("frozen", frozen()) == headers
 
 
 def test_the_layer_is_the_same(here: Machine, there: Machine) -> None:
-    """The Python of there writes the library's bytecode and the loop's bundle."""
+    """The other machine's Python writes the library's bytecode and the loop's bundle."""
     python, layer = there.steps["build_python"], here.steps["layer"]
-    assert there.leaves(on(layer, on(here.steps["prefix"], python), python)) == here.leaves(layer)
+    assert there.run(with_inputs(layer, with_inputs(here.steps["prefix"], python), python)) == here.run(layer)

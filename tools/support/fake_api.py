@@ -1,6 +1,6 @@
-"""A Runtime API to test the loop against: HTTP/1.1 on a raw socket, so that it can misbehave at any byte.
+"""A fake Runtime API to test the loop against: HTTP/1.1 on a raw socket, so that it can misbehave at any byte.
 
-Not ``http.server``: what it would tidy up is what these tests are about.
+Not ``http.server``, which would correct the very faults that these tests need.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 BOOTSTRAP = Path(__file__).parents[2] / "runtime" / "python" / "bootstrap"
 SAFETY_NET = 60.0
-"""Seconds after which a loop that neither ends nor asks for more has failed. No test waits for it."""
+"""Seconds after which a loop that neither exits nor requests another event has failed. No test relies on it."""
 
 ARN = "arn:aws:lambda:eu-west-3:123456789012:function:tested"
 FAR_FUTURE_MS = 4_102_444_800_000
@@ -26,7 +26,7 @@ FAR_FUTURE_MS = 4_102_444_800_000
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it came: ``raw`` is every byte, ``headers`` by lower-case name."""
+    """One request as received: ``raw`` is every byte, ``headers`` by lower-case name."""
 
     connection: int
     method: str
@@ -44,9 +44,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the API does about one request: sends pieces, each by itself, then keeps the connection or ends it.
+    """The reaction to one request: sends ``pieces`` one by one, then keeps, closes or resets the connection.
 
-    ``read``: it replies when it has read that many bytes of the body (or chunks of a stream), and never reads more.
+    ``read``: reply after reading that many bytes of the body (or chunks of a stream), and never read more.
     """
 
     pieces: tuple[bytes, ...]
@@ -55,7 +55,7 @@ class Reply:
 
 
 def reply(status: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
-    """The bytes of a plain answer with a Content-Length."""
+    """The bytes of a plain response with a Content-Length."""
     fields = {"Content-Length": str(len(body)), **(headers or {})}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode() + body
@@ -87,23 +87,23 @@ def _header_name(name: str) -> str:
 
 
 def event(body: object, number: int = 1, **headers: str | None) -> Reply:
-    """An invocation; ``body`` as it is if it is bytes, else as JSON."""
+    """An invocation; a ``body`` that is not bytes is encoded as JSON."""
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Reply((reply("200 OK", text, invocation_headers(number, **headers)),))
 
 
 def as_logged(stack: Iterable[str]) -> str:
-    """A stack trace as text records have it: no line feeds, and no spaces that a viewer would cut away."""
+    """A stack trace as in text records: without line feeds, and without leading spaces that viewers would strip."""
     lines = [line for entry in stack for line in entry.splitlines()]
     return "\r".join(re.sub("^ +", lambda spaces: "\u00a0" * len(spaces[0]), line) for line in lines)
 
 
 class FakeApi:
-    """Listens on a port of its own, records requests, and replies to each ``/next`` with the next of a list.
+    """Listens on a free port, records requests, and replies to each ``/next`` with the next of a list.
 
-    ``posts`` gives the replies to POSTs, in order; then each is accepted. When the list of invocations is at its
-    end, ``/next`` is left waiting, as Lambda leaves it, and ``idle`` is set. ``restores`` is for ``/restore/next``,
-    ``extension`` for the registration of one; ``on_chunk`` sees each chunk of a stream when it has come.
+    ``posts`` are the replies to POSTs, in order; further POSTs are accepted. When the invocations are exhausted, it
+    leaves ``/next`` pending, as Lambda does, and sets ``idle``. ``restores`` is for ``/restore/next``, ``extension``
+    the reply to an extension's registration; ``on_chunk`` is called with each chunk of a stream as it arrives.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class FakeApi:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Ends everything, and raises what went wrong inside."""
+        """Closes all connections, and raises the first error of the threads."""
         self._listener.close()
         for connection in self._connections:
             connection.close()
@@ -151,7 +151,7 @@ class FakeApi:
             while self._serve_one(connection, number):
                 pass
         except (OSError, EOFError):
-            pass  # The loop under test was ended, or the connection was.
+            pass  # The loop under test was killed, or the connection closed.
         except BaseException as problem:  # noqa: BLE001 - the test's thread raises it
             self.problems.append(problem)
 
@@ -181,7 +181,7 @@ class FakeApi:
         return _act(connection, chosen)
 
     def _choose(self, method: str, path: str) -> Reply | None:
-        """What to do about a request; None is to leave it waiting."""
+        """The reply to a request; None leaves it pending."""
         with self._lock:
             match method, path.split("/")[2:]:
                 case "POST", ["extension", "register"]:
@@ -210,7 +210,7 @@ def _read_body(connection: socket.socket, body: bytes, length: int, limit: int |
 def _read_chunks(
     connection: socket.socket, raw: bytes, limit: int | None, on_chunk: Callable[[bytes], None] | None
 ) -> tuple[list[bytes], dict[str, str], bytes]:
-    """Chunks, trailers and every byte of them."""
+    """Chunks, trailers and all their raw bytes."""
     reader = _Reader(connection, raw)
     chunks: list[bytes] = []
     trailers: dict[str, str] = {}
@@ -268,7 +268,7 @@ def _read_until(connection: socket.socket, end: bytes) -> bytes | None:
 def _act(connection: socket.socket, chosen: Reply) -> bool:
     for index, piece in enumerate(chosen.pieces):
         if index:
-            time.sleep(0.002)  # So that pieces mostly arrive apart; nothing is wrong if they do not.
+            time.sleep(0.002)  # So that pieces mostly arrive separately; no test depends on it.
         connection.sendall(piece)
     match chosen.ending:
         case "keep":
@@ -284,7 +284,7 @@ def _act(connection: socket.socket, chosen: Reply) -> bool:
 
 @dataclass(frozen=True)
 class Frame:
-    """One record as the platform gets it."""
+    """One record as the platform receives it."""
 
     kind: int
     time_in_us: int
@@ -293,7 +293,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Run:
-    """What came of a loop: requests in their order, what it wrote, its exit code or None if it was left waiting."""
+    """The result of running a loop: its requests in order, its output, and its exit code, or None if it still waits."""
 
     requests: list[Request]
     stdout: str
@@ -308,7 +308,7 @@ class Run:
 
     @property
     def frames(self) -> list[Frame]:
-        """What came through the telemetry descriptor."""
+        """The records written to the telemetry descriptor."""
         frames, rest = [], self.telemetry
         while rest:
             kind, length, time_in_us = struct.unpack(">IIQ", rest[:16])
@@ -343,7 +343,7 @@ class Run:
 
 @dataclass
 class Loop:
-    """Runs the real loop in a process of its own, on functions written into ``task_root``."""
+    """Runs the real loop in a process, on functions written into ``task_root``."""
 
     interpreter: str
     folder: Path
@@ -355,7 +355,7 @@ class Loop:
         return self.folder / "task"
 
     def write(self, name: str, code: str) -> Path:
-        """A file of the function's, below ``task_root``."""
+        """Writes one of the function's files, below ``task_root``."""
         path = self.task_root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(code, encoding="utf-8")
@@ -376,10 +376,10 @@ class Loop:
         telemetry: bool = False,
         signal: int | None = None,
     ) -> Run:
-        """Writes ``function.py`` and runs the loop until it waits for what does not come, or ends.
+        """Writes ``function.py`` and runs the loop until it waits after the last event, or exits.
 
-        Without invocations there is one with an empty object. ``telemetry`` gives it a descriptor for frames;
-        ``signal`` is sent when it waits, and then it has to end.
+        Without ``invocations`` there is one with an empty object. ``telemetry`` provides a descriptor for frames;
+        ``signal`` is sent when the loop waits, which must then exit.
         """
         self.write("function.py", code)
         api = FakeApi(invocations or (event({}),), posts, restores, extension, on_chunk)
@@ -438,5 +438,5 @@ def _wait(process: "subprocess.Popen[bytes]", idle: threading.Event) -> int | No
     while not idle.wait(0.005):
         if (exit_code := process.poll()) is not None:
             return exit_code
-        assert time.monotonic() < deadline, "the loop neither ended nor asked for the next invocation"
+        assert time.monotonic() < deadline, "the loop neither exited nor requested the next invocation"
     return None

@@ -1,4 +1,4 @@
-"""The built product, unzipped where Lambda would not and where it would."""
+"""The built product, unzipped into a folder or mounted at /opt."""
 
 import os
 import shlex
@@ -20,16 +20,17 @@ from tools.support.qemu import under_qemu
 ROOT = Path(__file__).parents[2]
 (PRODUCT,) = load_products(load_pins()).choose(())
 PLATFORM = make_platform(default_arch())
-"""What is tested: the product of the environment, else the default one; on another processor, under qemu."""
+"""What is tested: the environment's product or the default one; under qemu if it is for another architecture."""
 TARGET = target_of(PRODUCT, PLATFORM)
 NAME = PRODUCT.stem(PLATFORM.cpu.lambda_name)
 """Stem of its files in ``dist/``."""
 
-IN_CONTAINER = Path(os.environ["LAYER_IN_CONTAINER"]) if "LAYER_IN_CONTAINER" in os.environ else None
-"""In a container (`tests.in_container`), the folder of what tests need; the layer is at /opt there."""
+CONTAINER_FILES_VARIABLE = "TEST_CONTAINER_FILES"
+CONTAINER_FILES = Path(os.environ[CONTAINER_FILES_VARIABLE]) if CONTAINER_FILES_VARIABLE in os.environ else None
+"""The folder of the tests' files in a container, set by `tests.in_container`; the layer is at /opt there. Else None."""
 
 CLEAN = {"PYTHONNOUSERSITE": "1"}
-"""An environment in which nothing that the user installed for another Python 3.13 is found."""
+"""Environment variables that hide packages which the user installed for another Python 3.13."""
 
 
 @dataclass(frozen=True)
@@ -50,19 +51,18 @@ class Layer:
         return script
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any) -> str:
-        """What the interpreter prints; the test fails if it does not end well."""
+        """Returns the interpreter's output; fails the test on a non-zero exit code."""
         return output((str(self.python), *arguments), env={**CLEAN, **(env or {})}, **options)
 
     def run_at_opt(self, *arguments: str, setup: str = "", **options: Any) -> str:
-        """The same at /opt, in a mount namespace of its own; ``setup`` is a line of shell run in there before."""
-        return output(
-            self.at_opt(*runner(), f"/opt/bin/{TARGET.executable}", *arguments, setup=setup), env=CLEAN, **options
-        )
+        """The same at /opt, in a mount namespace; ``setup`` is a line of shell to run there first."""
+        command = (*runner(), f"/opt/bin/{TARGET.executable}", *arguments)
+        return output(self.at_opt(*command, setup=setup), env=CLEAN, **options)
 
     def at_opt(self, *command: str, setup: str = "") -> tuple[str, ...]:
-        """The command that runs another one where this layer stands at /opt."""
-        if IN_CONTAINER:
-            assert not setup, "whoever may not mount must not be asked to: mark the test with `mounts`"
+        """The command that runs another one with this layer at /opt."""
+        if CONTAINER_FILES:
+            assert not setup, "mounts are not possible here: mark the test with `mounts`"
             return command
         rootless = () if os.geteuid() == 0 else ("--map-root-user",)
         script = f'mount --bind "$0" /opt; {setup or ":"}; exec "$@"'
@@ -70,7 +70,7 @@ class Layer:
 
 
 def runner() -> tuple[str, ...]:
-    """What the product's programs are run by: nothing, where the machine is one for it."""
+    """The command prefix to run the product's programs; empty if they are for this machine."""
     return () if PLATFORM.cpu == this_machine() else under_qemu(PLATFORM.cpu.machine, cache_folder())
 
 
@@ -81,9 +81,9 @@ def output(command: tuple[str, ...], **options: Any) -> str:
 
 
 def interpreter(folder: Path) -> str:
-    """The layer's interpreter, unzipped into ``folder``, or that of an earlier layer, which LAYER_PYTHON names."""
-    if given := os.environ.get("LAYER_PYTHON"):
-        return given
+    """The layer's interpreter, unzipped into ``folder``, or an earlier layer's, given by LAYER_PYTHON."""
+    if path := os.environ.get("LAYER_PYTHON"):
+        return path
     archive = ROOT / "dist" / f"{NAME}.zip"
     if not archive.exists():
         raise SystemExit(f"{archive} is not there: run `nox -s build_layer`")

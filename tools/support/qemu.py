@@ -1,7 +1,7 @@
-"""Programs for another processor than this machine's, under qemu.
+"""Runs programs for another architecture under qemu.
 
-qemu is called by name, so that nothing needs to be registered with the kernel; what such a program starts in turn does
-need that.
+qemu is called by name, so nothing needs to be registered with the kernel (binfmt_misc), except for programs that such a
+program starts in turn.
 """
 
 import shutil
@@ -15,11 +15,11 @@ DEBIAN = {"aarch64": "arm64", "x86_64": "amd64"}
 
 
 def under_qemu(machine: str, cache: Path) -> tuple[str, ...]:
-    """What to put before a command for ``machine``, as ``uname -m`` names it; its glibc is a Debian's.
+    """The prefix for a command for ``machine``, as ``uname -m`` names it; its glibc comes from a Debian.
 
     Raises:
-        MissingTool: qemu is not here, or not what makes a Debian for it.
-        NoImage: there is no such Debian to be had.
+        MissingTool: qemu is not installed, or what makes a Debian is not.
+        NoImage: such a Debian is not available.
     """
     name = f"qemu-{machine}-static"
     qemu = shutil.which(name)
@@ -29,6 +29,6 @@ def under_qemu(machine: str, cache: Path) -> tuple[str, ...]:
             f"{name} would run them, and is not on PATH.",
             "On Debian or Ubuntu: apt-get install qemu-user-static; or test on such a machine.",
         )
-    # Packages are unpacked, and nothing is run.
+    # Packages are only unpacked, and none of their programs is run.
     options = ("--variant=extract", "--include=base-files,libc6", f"--architectures={DEBIAN[machine]}")
     return ("env", f"QEMU_LD_PREFIX={debian(cache, machine, *options)}", qemu)

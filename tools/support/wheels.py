@@ -1,4 +1,4 @@
-"""Wheels from PyPI for the layer's interpreter, which has no pip: the pip of the Python that runs this gets them."""
+"""Installs wheels from PyPI for the layer's interpreter, which has no pip, using the pip of this process."""
 
 import hashlib
 import os
@@ -8,28 +8,28 @@ from dataclasses import replace
 from pathlib import Path
 
 from builder.interpreters.cpython.packages.wheels import run_pip
-from tools.support.product import IN_CONTAINER, PLATFORM, ROOT, TARGET
+from tools.support.product import CONTAINER_FILES, PLATFORM, ROOT, TARGET
 
 AMAZON_LINUX_2 = 26
 DEBIAN_11 = 31
 AMAZON_LINUX_2023 = 34
-"""Minor versions of glibc 2: a wheel for a newer one would not load there."""
+"""Minor versions of glibc 2; a wheel for a newer one would not load there."""
 
 
 def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2) -> Path:
-    """Installs ``requirements/<requirements>.txt`` into ``folder``, as a function's package would have it.
+    """Installs ``requirements/<requirements>.txt`` into ``folder``, as in a function's package.
 
-    What goes wrong is what `run_pip` raises.
+    Raises what `run_pip` raises.
     """
-    if IN_CONTAINER:  # without a network, and without pip
-        return IN_CONTAINER / "wheels" / requirements
+    if CONTAINER_FILES:  # without a network, and without pip
+        return CONTAINER_FILES / "wheels" / requirements
     target = replace(TARGET, platform=replace(PLATFORM, glibc=f"2.{glibc}"))
     run_pip("install", f"--target={folder}", "--no-compile", f"--requirement={_locked(requirements)}", target=target)
     return folder
 
 
 def cached_wheels(requirements: str, interpreter: str, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
-    """The same, installed once for these hashes and this interpreter, with its bytecode, and kept in ``cache``."""
+    """The same with bytecode, cached in ``cache`` by hashes and interpreter."""
     version = subprocess.run((interpreter, "-VV"), check=True, capture_output=True).stdout
     parts = (_locked(requirements).read_bytes(), version, PLATFORM.cpu.machine.encode(), bytes([glibc]))
     digest = hashlib.sha256(b"".join(parts)).hexdigest()[:16]
