@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from builder.aws.product import read_product
+
 from tests.aws.conftest import Workspace, make_layer
 from tests.aws.fake_aws import ACCOUNT, FakeAws, Reply, Request
 from tests.unit.elf_factory import AARCH64, ElfFile
