@@ -54,7 +54,7 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
         return
     image = options.image or DEFAULT_IMAGE
     built = build_layers(
-        request, terminal, jobs=options.jobs, output=options.output, choice=_choice(options, "host"), image=image
+        request, terminal, jobs=options.jobs, output=options.output, choice=_choice(options), image=image
     )
     print(*built, sep="\n")
 
@@ -66,7 +66,7 @@ def _products(options: argparse.Namespace) -> tuple[str, ...]:
 
 def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
     """Two builds that must agree."""
-    choice = _choice(options, "auto")
+    choice = _choice(options)
     image = options.image or DEFAULT_IMAGE
     wanted = (*(f"--product={each}" for each in _products(options)), *(f"--arch={arch}" for arch in options.arch))
     reproduce(tuple(options.without), choice, image, cache_folder(), terminal, wanted, built=options.first)
@@ -75,7 +75,7 @@ def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
 def release(options: argparse.Namespace, terminal: Terminal) -> None:
     """Every architecture, built twice from nothing, into dist/ if the two agree."""
     keep = partial(export, folder=options.output, lock=Store(cache_folder()).lock("export"))
-    chosen = (tuple(options.without), _choice(options, "auto"), options.image or DEFAULT_IMAGE)
+    chosen = (tuple(options.without), _choice(options), options.image or DEFAULT_IMAGE)
     products = load_repository().products.choose(_products(options) or ("*",))
     wanted = (*(f"--product={each.name}" for each in products), *(f"--arch={cpu.lambda_name}" for cpu in CPUS))
     reproduce(*chosen, cache_folder(), terminal, wanted, keep)
@@ -84,13 +84,15 @@ def release(options: argparse.Namespace, terminal: Terminal) -> None:
 
 def compare_dist(options: argparse.Namespace, terminal: Terminal) -> None:
     """Is what git tracks in dist/ what this checkout gives?"""
+    # On the host unless another place is named: `reproduce` compares that with a container.
+    choice: Choice = _choice(options) if options.executor or options.image else "host"
     image = options.image or DEFAULT_IMAGE
-    check_dist(terminal, jobs=options.jobs, everything=options.all, choice=_choice(options, "host"), image=image)
+    check_dist(terminal, jobs=options.jobs, everything=options.all, choice=choice, image=image)
 
 
-def _choice(options: argparse.Namespace, default: Choice) -> Choice:
+def _choice(options: argparse.Namespace) -> Choice:
     """Who names an image wants a container."""
-    return options.executor or ("container" if options.image else default)
+    return options.executor or ("container" if options.image else "auto")
 
 
 def verify_zip(options: argparse.Namespace, terminal: Terminal) -> None:
@@ -130,7 +132,7 @@ def invoke_function(options: argparse.Namespace, terminal: Terminal) -> None:
     )
 
     def once() -> None:
-        where = Where(_choice(options, "auto"), options.image or DEFAULT_IMAGE, cache_folder(), machine.lambda_name)
+        where = Where(_choice(options), options.image or DEFAULT_IMAGE, cache_folder(), machine.lambda_name)
         outcome = invoke(call, where, terminal)
         print(outcome.body, flush=True)
         terminal.note(summary(outcome, call))
@@ -189,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--plan", action="store_true", help="print the steps and why each has to run; build nothing")
     _add_jobs(build)
     build.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
-    _add_executor(build, "host, or container if there is an --image")
+    _add_executor(build, "an engine answers and the image need not be downloaded")
     build.set_defaults(command=build_layer)
 
     _add_comparisons(commands)
@@ -222,7 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     function.add_argument("--memory", type=count, default=128, metavar="MB", help="(default: %(default)s)")
     function.add_argument("--port", type=int, default=0, help="where the emulator listens (default: anywhere free)")
     function.add_argument("--watch", action="store_true", help="again for each change in the folder")
-    _add_executor(function, "auto, or container if there is an --image")
+    _add_executor(function, "one can be had")
     function.set_defaults(command=invoke_function)
     return parser
 
@@ -239,7 +241,7 @@ def _add_comparisons(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     tracked = commands.add_parser("check-dist", help="compare what git tracks in dist/ with what this checkout gives")
     tracked.add_argument("--all", action="store_true", help="build what has not changed by its key, too")
     _add_jobs(tracked)
-    _add_executor(tracked, "host, or container if there is an --image")
+    _add_executor(tracked, "one can be had; without any of these, the host")
     tracked.set_defaults(command=compare_dist)
     for twice in (again, both):
         _add_products(twice)
@@ -272,15 +274,17 @@ def _add_variations(parser: argparse.ArgumentParser) -> None:
         choices=[variation.name for variation in VARIATIONS],
         help="leave out a variation: %(choices)s",
     )
-    _add_executor(parser, "auto, or container if there is an --image")
+    _add_executor(parser, "one can be had")
 
 
-def _add_executor(parser: argparse.ArgumentParser, default: str) -> None:
+def _add_executor(parser: argparse.ArgumentParser, condition: str) -> None:
+    """``--in`` and ``--image``; ``condition``: when ``auto`` is a container."""
     parser.add_argument(
         "--in",
         dest="executor",
         choices=get_args(Choice),
-        help=f"where commands run; auto: in a container if one can be had (default: {default})",
+        help=f"where commands run; auto: in a container if {condition}, else on the host (default: auto, or container"
+        " if there is an --image)",
     )
     parser.add_argument(
         "--image", metavar="NAME", help=f"one of docker/images.toml, or of the engine's (default: {DEFAULT_IMAGE})"

@@ -60,8 +60,11 @@ class Engine:
 
 def connect() -> Engine:
     """The engine of DOCKER_HOST, else the first one that answers on a usual socket; `NoEngine` says why none does."""
-    from_environment = dict[str, Any](kwargs_from_env())
-    addresses = [from_environment["base_url"]] if "base_url" in from_environment else _usual_addresses()
+    try:
+        from_environment = dict[str, Any](kwargs_from_env())
+    except DockerException as error:  # DOCKER_TLS_VERIFY without certificates
+        raise _no_engine([innermost(error)]) from error
+    addresses = [from_environment["base_url"]] if "base_url" in from_environment else _sockets()
     reasons = []
     for address in addresses:
         try:
@@ -71,8 +74,12 @@ def connect() -> Engine:
         else:
             api.timeout = _WORK
             return Engine(api)
+    raise _no_engine(reasons or [f"Neither Docker nor Podman has a socket in {' or '.join(_socket_folders())}"])
+
+
+def _no_engine(reasons: list[str]) -> NoEngine:
     forbidden = any("Permission denied" in reason for reason in reasons)
-    raise NoEngine(
+    return NoEngine(
         "No container engine answers that we may use.",
         "\n       ".join(reasons) + ".",
         "Join the engine's group (`sudo usermod -aG docker $USER`, then log in anew), or start Podman without root\n"
@@ -83,9 +90,25 @@ def connect() -> Engine:
     )
 
 
-def _usual_addresses() -> list[str]:
-    users = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
-    return [f"unix://{folder}/{socket}" for folder in ("/run", users) for socket in (_DOCKER, _PODMAN)]
+def _socket_folders() -> tuple[str, str]:
+    """The system's and the user's."""
+    return "/run", os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
+
+
+def _sockets() -> list[str]:
+    """The usual addresses that have a socket, or may have one in a folder that we may not look into."""
+    paths = (f"{folder}/{socket}" for folder in _socket_folders() for socket in (_DOCKER, _PODMAN))
+    return [f"unix://{path}" for path in paths if not _is_missing(path)]
+
+
+def _is_missing(path: str) -> bool:
+    try:
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # who connects is told what it is
+        return False
+    return False
 
 
 @contextmanager

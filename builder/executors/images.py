@@ -26,7 +26,7 @@ from builder import DISTRIBUTION, ROOT
 from builder.disk import translate_os_errors
 from builder.errors import BadPins, FetchFailed, MissingTool, NoImage, WrongHash
 from builder.executors.engine import Engine, innermost, translate_engine_errors
-from builder.fetch import SOURCES_VARIABLE, fetch, file_sha256
+from builder.fetch import SOURCES_VARIABLE, fetch, file_sha256, is_local
 from builder.fetch.report import Report
 from builder.pins import Archive, Source
 from builder.platform import this_machine
@@ -36,6 +36,8 @@ DEFAULT_IMAGE = "al2023"
 SCHEMA = 1
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_COLOUR = re.compile(r"\x1b\[\d*m")
+"""The engine shows in red what a command writes to standard error."""
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 """The engines' names of processors → those of `builder.platform`."""
 
@@ -115,8 +117,7 @@ class Images:
         if image is None and self.rootfs is None:
             return self._of_the_engine(name)
         image = image or Image(name)
-        key = self._root_key(image)
-        reference = f"localhost/{DISTRIBUTION}/{name}:root-{key[:12]}"
+        reference = self._root_reference(image)
         with self._lock(name):
             if not self._has(reference):
                 with self._archive(image) as archive, archive.open("rb") as content:
@@ -127,19 +128,41 @@ class Images:
                         self.engine.api.tag(answer["status"], repository, tag)  # Podman imports under no tag
         return reference
 
-    def executor(self, name: str) -> str:
+    def build_image(self, name: str) -> str:
         """The same with what a build calls."""
-        root = self.root(name)
         image = self.known.get(name)
         if image is None or not image.dockerfile.exists():
-            return root
-        recipe = image.dockerfile.read_bytes()
-        reference = f"localhost/{DISTRIBUTION}/{name}:{_digest(root, recipe.decode())[:12]}"
+            return self.root(name)
+        reference = self._executor_reference(image)
+        if self._has(reference):  # its root may be gone by now, and is not needed any more
+            return reference
+        root = self.root(name)
         with self._lock(name):
             if not self._has(reference):
                 self.report.note(f"making {name} by {image.dockerfile.name}")
                 self._build(image, root, reference)
         return reference
+
+    def at_hand(self, name: str) -> bool:
+        """Whether `executor` gets along without a download, but for what a Dockerfile installs."""
+        image = self.known.get(name)
+        if image is None:
+            return self._has(name)
+        if image.dockerfile.exists() and self._has(self._executor_reference(image)):
+            return True
+        root = self.known[image.root] if image.root else image
+        return self._has(self._root_reference(root)) or is_local(self._archives_of(root), self.cache)
+
+    def _executor_reference(self, image: Image) -> str:
+        root = self._root_reference(self.known[image.root] if image.root else image)
+        recipe = image.dockerfile.read_text(encoding="utf-8")
+        return f"localhost/{DISTRIBUTION}/{image.name}:{_digest(root, recipe)[:12]}"
+
+    def _root_reference(self, image: Image) -> str:
+        return f"localhost/{DISTRIBUTION}/{image.name}:root-{self._root_key(image)[:12]}"
+
+    def _archives_of(self, image: Image) -> tuple[Archive, ...]:
+        return tuple(archive for archive in image.archives if archive.machine == self.machine)
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
@@ -149,7 +172,7 @@ class Images:
 
     def _root_key(self, image: Image) -> str:
         """What the root file system is, in one digest."""
-        pinned = {archive.sha256 for archive in image.archives if archive.machine == self.machine}
+        pinned = {archive.sha256 for archive in self._archives_of(image)}
         if self.rootfs is None:
             return pinned.pop() if pinned else _digest(image.suite, *image.packages, self.machine)
         given = file_sha256(self.rootfs)
@@ -167,7 +190,7 @@ class Images:
         if self.rootfs:
             yield self.rootfs
         elif image.archives:
-            archives = tuple(archive for archive in image.archives if archive.machine == self.machine)
+            archives = self._archives_of(image)
             try:
                 source = Source(image.name, image.name, "root file system", "", "", archives)
                 yield fetch(source, archives, self.cache, self.report)
@@ -196,7 +219,8 @@ class Images:
         command = ("mmdebstrap", *options, image.suite, str(archive))
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise _cannot_be_made(image, [line for line in done.stderr.splitlines() if line.startswith("E: ")])
+            errors = [line for line in done.stderr.splitlines() if line.startswith("E: ")] or ["no message"]
+            raise _cannot_be_made(image, errors[-1], errors)
         return archive
 
     def _build(self, image: Image, root: str, reference: str) -> None:
@@ -213,9 +237,11 @@ class Images:
                 decode=True,
             )
             for line in lines:
-                said += str(line.get("stream") or line.get("error") or "").splitlines()
+                said += filter(_tells_something, _COLOUR.sub("", str(line.get("stream", ""))).splitlines())
                 if "error" in line:
-                    raise _cannot_be_made(image, said)
+                    # With a code, it is a command that failed, and that said why; else the engine has a reason.
+                    of_a_command = said and "code" in line.get("errorDetail", {})
+                    raise _cannot_be_made(image, said[-1] if of_a_command else str(line["error"]), said)
 
     def _has(self, reference: str) -> bool:
         with translate_engine_errors("look for an image"):
@@ -238,7 +264,7 @@ class Images:
             if why:
                 raise NoImage(
                     f"There is no image {name!r}.",
-                    f"{IMAGES_FILE.name} has none of that name, nor has the engine; pulling it:\n       {why}.",
+                    f"The engine does not have it, nor can it pull it: {why}; {IMAGES_FILE.name} does not know it.",
                     f"Take one of: {', '.join(self.known)}; or, to test in a system of yours, say --rootfs=FILE.",
                 )
         return self._fit_for_us(name)
@@ -255,11 +281,16 @@ class Images:
         return reference
 
 
-def _cannot_be_made(image: Image, said: list[str]) -> NoImage:
+def _tells_something(line: str) -> bool:
+    """Whether a line of a build is more than the engine's counting of images and containers."""
+    return bool(line.strip()) and not line.startswith((" ---> ", "Removing intermediate container "))
+
+
+def _cannot_be_made(image: Image, reason: str, said: list[str]) -> NoImage:
     tail = "\n".join(f"       | {line[:160]}" for line in said[-12:])
     return NoImage(
         f"The image {image.name} cannot be made.",
-        f"The last that was said:\n{tail}",
+        f"{reason[:160].rstrip('.')}.\n       The last that was said:\n{tail}",
         "Its packages come from a mirror: without a way to one, choose another image.",
     )
 

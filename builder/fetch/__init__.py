@@ -46,10 +46,19 @@ def fetch(source: Source, archives: tuple[Archive, ...], cache: Path, report: Re
         return _fetch(source, archives, cache, report)
 
 
+def is_local(archives: tuple[Archive, ...], cache: Path) -> bool:
+    """Whether `fetch` needs no network for one of them, so far as a glance tells; nothing is written.
+
+    A file in the user's folders must have the pinned size or, where that is not known, the pinned name: to hash whole
+    folders takes seconds, and the file may not be there in the end.
+    """
+    return any(_is(path, archive) for archive in archives for path in (_cached(archive, cache), *_likely(archive)))
+
+
 def _fetch(source: Source, archives: tuple[Archive, ...], cache: Path, report: Report) -> Path:
     for archive in archives:
         path = _cached(archive, cache)
-        if path.is_file() and file_sha256(path) == archive.sha256:
+        if _is(path, archive):
             return path
     for archive in archives:
         for candidate in _mirrored(archive):
@@ -88,6 +97,17 @@ def _mirrored(archive: Archive) -> Iterator[Path]:
     for path in mirrored():
         if archive.size in (0, path.stat().st_size) and file_sha256(path) == archive.sha256:
             yield path
+
+
+def _likely(archive: Archive) -> Iterator[Path]:
+    """The files in the user's folders that look like an archive."""
+    for path in mirrored():
+        if path.stat().st_size == archive.size if archive.size else path.name == archive.file:
+            yield path
+
+
+def _is(path: Path, archive: Archive) -> bool:
+    return path.is_file() and file_sha256(path) == archive.sha256
 
 
 def mirrored() -> Iterator[Path]:

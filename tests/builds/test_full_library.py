@@ -12,7 +12,15 @@ from tools.support.product import NAME, ROOT, TARGET, Layer
 @pytest.fixture(scope="module")
 def full_layer(tmp_path_factory: pytest.TempPathFactory) -> Layer:
     folder = tmp_path_factory.mktemp("full")
-    command = (sys.executable, "-m", "builder", "build-layer", "--stdlib=full", f"--output={folder / 'dist'}")
+    command = (
+        sys.executable,
+        "-m",
+        "builder",
+        "build-layer",
+        "--in=host",
+        "--stdlib=full",
+        f"--output={folder / 'dist'}",
+    )
     subprocess.run(command, cwd=ROOT, check=True)
     unzip(folder / "dist" / f"{NAME}-full.zip", folder / "layer")
     return Layer(folder / "layer")

@@ -30,7 +30,15 @@ NAME = f"{NAME}-packages"
 def build_with_packages(
     folder: Path, cache: Path, requirements: Path = REQUIREMENTS, **options: Any
 ) -> "subprocess.CompletedProcess[str]":
-    command = (sys.executable, "-m", "builder", "build-layer", f"--packages={requirements}", f"--output={folder}")
+    command = (
+        sys.executable,
+        "-m",
+        "builder",
+        "build-layer",
+        "--in=host",
+        f"--packages={requirements}",
+        f"--output={folder}",
+    )
     environment = {**os.environ, "STATIC_PYTHON_CACHE": str(cache), **options.pop("env", {})}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, **options)
 

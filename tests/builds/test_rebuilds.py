@@ -18,7 +18,7 @@ LAYER = f"layer-{PRODUCT.name}-{PLATFORM.cpu.lambda_name}-lean"
 
 def build(build_cache: BuildCache, checkout: Path) -> list[str]:
     """Builds from a checkout and returns the names of the steps that ran."""
-    command = (sys.executable, "-m", "builder", "build-layer", f"--output={build_cache.dist}")
+    command = (sys.executable, "-m", "builder", "build-layer", "--in=host", f"--output={build_cache.dist}")
     done = subprocess.run(
         command, cwd=checkout, env=build_cache.environment, capture_output=True, text=True, check=False
     )

@@ -145,14 +145,23 @@ def test_auto_uses_a_container_where_possible(image: str, host: Host) -> None:
     report = RecordingReport()
     with open_executor("auto", image, host, report) as executor:
         assert isinstance(executor, ContainerExecutor)
-    assert report.notes == [f"building in a container of {image}"]
+    assert report.notes == [f"building in a container of {image}: an engine answers, and has the image"]
+
+
+def test_auto_builds_on_the_host_where_the_image_would_have_to_be_pulled(host: Host) -> None:
+    report = RecordingReport()
+    with open_executor("auto", "localhost:9/nowhere", host, report) as executor:
+        assert executor is host
+    (line,) = report.notes
+    assert line.startswith("building on the host. The image localhost:9/nowhere is not at hand.")
 
 
 def test_auto_builds_on_the_host_if_the_image_is_unavailable(host: Host) -> None:
     report = RecordingReport()
-    with open_executor("auto", "localhost:9/nowhere", host, report) as executor:
+    with open_executor("auto", "localhost:9/nowhere", host, report, auto_downloads=True) as executor:
         assert executor is host
-    assert "not in a container of localhost:9/nowhere" in report.notes[-1]
+    assert report.notes[-1].startswith("building on the host. There is no image 'localhost:9/nowhere'.")
+    assert "\n" not in report.notes[-1]
 
 
 def test_an_unavailable_container_is_an_error(host: Host) -> None:

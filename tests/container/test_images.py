@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -53,6 +54,13 @@ def images(
 def server() -> Iterator[FileServer]:
     with FileServer() as running:
         yield running
+
+
+@pytest.fixture
+def dockerfiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of Dockerfiles in place of the repository's."""
+    monkeypatch.setattr(module, "IMAGES_FILE", tmp_path / "images.toml")
+    return tmp_path
 
 
 def pinned(images: Images, content: bytes, url: str) -> Images:
@@ -108,6 +116,32 @@ def test_a_root_in_a_folder_of_sources_needs_no_network(
     assert NAME in pinned(images, small_root.read_bytes(), "http://127.0.0.1:9/root.tar.xz").root(NAME)
 
 
+def test_at_hand_is_what_the_engine_has_or_can_import(
+    images: Images, server: FileServer, small_root: Path, dockerfiles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = small_root.read_bytes()
+    server.answers = [whole(content)]
+    images = pinned(images, content, server.url)
+    (dockerfiles / f"{NAME}.Dockerfile").write_text("ARG ROOT\nFROM ${ROOT}\nRUN echo > /made\n", encoding="utf-8")
+    named = small_root.with_name("root.tar.xz")
+    named.write_bytes(content)
+    try:
+        assert not images.at_hand(NAME)
+        monkeypatch.setenv("STATIC_PYTHON_SOURCES", str(named.parent))
+        assert images.at_hand(NAME)
+        assert server.ranges == []
+        reference = images.build_image(NAME)
+    finally:
+        named.unlink()
+    monkeypatch.delenv("STATIC_PYTHON_SOURCES")
+    shutil.rmtree(images.cache / "downloads")
+    assert images.at_hand(NAME)
+    images.engine.api.remove_image(images.root(NAME))
+    assert images.at_hand(NAME)
+    assert images.build_image(NAME) == reference
+    assert server.ranges == []
+
+
 def test_a_given_file_is_used_as_a_pinned_root_if_its_digest_matches(images: Images, small_root: Path) -> None:
     ours = replace(pinned(images, small_root.read_bytes(), "http://127.0.0.1:9/"), rootfs=small_root)
     assert NAME in ours.root(NAME)
@@ -144,7 +178,7 @@ def test_an_unknown_image_is_refused_with_the_known_ones(images: Images) -> None
 
 def test_an_image_that_the_engine_has_needs_no_entry(images: Images, image: str) -> None:
     assert images.root(image) == image
-    assert images.executor(image) == image
+    assert images.build_image(image) == image
 
 
 def saved_image(tag: str, architecture: str) -> bytes:
@@ -172,13 +206,6 @@ def test_an_image_for_another_architecture_is_refused(engine: Engine, images: Im
     assert this_machine().machine in caught.value.why
 
 
-@pytest.fixture
-def dockerfiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of Dockerfiles in place of the repository's."""
-    monkeypatch.setattr(module, "IMAGES_FILE", tmp_path / "images.toml")
-    return tmp_path
-
-
 def test_a_dockerfile_is_built_once_per_content(
     engine: Engine, images: Images, small_root: Path, dockerfiles: Path, report: RecordingReport
 ) -> None:
@@ -187,7 +214,7 @@ def test_a_dockerfile_is_built_once_per_content(
     for text in ("first", "first", "second"):
         recipe = f"ARG ROOT\nFROM ${{ROOT}}\nRUN echo {text} > /made\n"
         (dockerfiles / f"{NAME}.Dockerfile").write_text(recipe, encoding="utf-8")
-        references.append(ours.executor(NAME))
+        references.append(ours.build_image(NAME))
         with Container(engine, references[-1], ResourceLimits(MEMORY)) as container:
             assert output_of(container, "cat", "/made") == f"{text}\n"
     assert references[0] == references[1] != references[2]
@@ -201,8 +228,8 @@ def test_a_dockerfile_that_fails_is_reported_and_leaves_nothing(
     (dockerfiles / f"{NAME}.Dockerfile").write_text(recipe, encoding="utf-8")
     containers = len(engine.api.containers(all=True))
     with pytest.raises(NoImage, match="tested cannot be made") as caught:
-        replace(images, known={NAME: Image(NAME, suite="none")}, rootfs=small_root).executor(NAME)
-    assert "no way to the mirror" in caught.value.why
+        replace(images, known={NAME: Image(NAME, suite="none")}, rootfs=small_root).build_image(NAME)
+    assert caught.value.why.splitlines()[0] == "no way to the mirror."
     assert len(engine.api.containers(all=True)) == containers
 
 

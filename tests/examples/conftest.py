@@ -18,6 +18,14 @@ EXAMPLES = ROOT / "examples"
 def layer_with_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     requirements = EXAMPLES / "packages" / "requirements.txt"
-    command = (sys.executable, "-m", "builder", "build-layer", f"--packages={requirements}", f"--output={folder}")
+    command = (
+        sys.executable,
+        "-m",
+        "builder",
+        "build-layer",
+        "--in=host",
+        f"--packages={requirements}",
+        f"--output={folder}",
+    )
     subprocess.run(command, cwd=ROOT, check=True)
     return folder / f"{TARGET.name}-packages.zip"

@@ -19,9 +19,13 @@ from typing import Any
 
 import pytest
 
+from builder import cli
+from builder.console import Terminal
 from builder.executors.tools import TOOLS
 from builder.plan import RECIPES
+from builder.store import Store
 
+from .fake_engine import run_engine
 from .fakes import ROOT, PrivateMount, wait_until
 from .test_host import is_running
 
@@ -30,7 +34,7 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The builder of one checkout, with a cache of its own and no way to the network."""
+    """The builder of one checkout, with a cache of its own and no way to the network or to an engine."""
 
     root: Path
     folder: Path
@@ -49,6 +53,7 @@ class CommandLine:
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(empty),
+            "DOCKER_HOST": f"unix://{self.folder}/no.sock",
         }
         return {**kept, **own, **self.environment, **changes}
 
@@ -124,6 +129,47 @@ def test_a_container_that_is_asked_for_takes_an_engine(
     assert "engine" in what
     assert f"{tmp_path}/docker.sock: No such file or directory" in why
     assert "--in=host" in do
+
+
+def where(err: str) -> list[str]:
+    """What was said of the executor."""
+    return [line.strip() for line in err.splitlines() if "building on" in line or "building in" in line]
+
+
+def test_a_build_says_in_one_line_that_it_is_on_the_host_and_why(builder: CommandLine) -> None:
+    _, err = builder.build()
+    reason = f"No container engine answers that we may use. unix://{builder.folder}/no.sock: No such file or directory."
+    assert where(err) == [f"building on the host. {reason}"]
+
+
+def test_a_build_does_not_download_an_image_unasked(builder: CommandLine) -> None:
+    with run_engine(builder.folder / "docker.sock") as engine:
+        code, err = builder.build(DOCKER_HOST=f"unix://{builder.folder}/docker.sock")
+    assert code == 12  # the compiler's wheel: the build went on
+    (line,) = where(err)
+    assert line.startswith("building on the host. The image al2023 is not at hand.")
+    assert "--in=container" in line
+    assert engine.asked_for == []
+
+
+def test_who_asks_for_the_host_is_told_nothing_of_it(builder: CommandLine) -> None:
+    _, err = builder.build("--in=host")
+    assert where(err) == []
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_an_engine_is_asked_only_if_something_has_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: bool
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    monkeypatch.setenv("STATIC_PYTHON_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("STATIC_PYTHON_SOURCES", raising=False)
+    monkeypatch.setattr(Store, "has", lambda *_: finished)
+    for name, result in {"run_plan": tmp_path, "attest": {}, "export": ()}.items():
+        monkeypatch.setattr(cli, name, lambda *_, result=result: result)
+    with run_engine(tmp_path / "docker.sock") as engine:
+        cli.build_layer(cli._parser().parse_args(["build-layer"]), Terminal())
+    assert bool(engine.requests) is not finished
 
 
 def test_packages_that_are_not_locked_are_refused_before_anything_is_built(builder: CommandLine) -> None:

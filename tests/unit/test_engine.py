@@ -12,11 +12,7 @@ import pytest
 
 from builder.errors import ContainerFailed, NoEngine
 from builder.executors import engine
-from builder.executors.choice import open_executor
 from builder.executors.engine import connect
-from builder.executors.host import Host
-
-from .fakes import RecordingReport
 
 NOBODY = 65534
 
@@ -50,12 +46,45 @@ def test_without_an_engine_the_error_says_where_it_was_looked_for_and_how_to_do_
     assert caught.value.exit_code == 21
 
 
-def test_without_an_address_the_usual_ones_are_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Path, Path]:
+    """Where sockets usually are: the system's folder, and the user's."""
     monkeypatch.delenv("DOCKER_HOST", raising=False)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    asked = engine._usual_addresses()
-    assert asked[0] == "unix:///run/docker.sock"
-    assert f"unix://{tmp_path}/podman/podman.sock" in asked
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "user"))
+    assert engine._socket_folders() == ("/run", str(tmp_path / "user"))
+    system, user = tmp_path / "system", tmp_path / "user"
+    (user / "podman").mkdir(parents=True)
+    system.mkdir()
+    monkeypatch.setattr(engine, "_socket_folders", lambda: (str(system), str(user)))
+    return system, user
+
+
+def test_without_an_address_the_usual_ones_are_asked_if_there_is_a_socket(folders: tuple[Path, Path]) -> None:
+    system, user = folders
+    sockets = (system / "docker.sock", user / "podman" / "podman.sock")
+    for path in sockets:
+        path.touch()
+    with pytest.raises(NoEngine) as caught:
+        connect()
+    assert [line.strip() for line in caught.value.why.removesuffix(".").splitlines()] == [
+        f"unix://{path}: Connection refused" for path in sockets
+    ]
+
+
+def test_where_there_is_no_socket_at_all_one_line_says_so(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(NoEngine) as caught:
+        connect()
+    assert caught.value.why == f"Neither Docker nor Podman has a socket in {folders[0]} or {folders[1]}."
+    assert "systemctl start docker" in caught.value.do
+
+
+def test_certificates_that_are_not_there_are_a_reason_too(
+    address: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path / "certificates"))
+    with pytest.raises(NoEngine, match=r"TLS|cert"):
+        connect()
 
 
 def test_an_engine_that_left_its_socket_behind_is_none(address: Path, listener: socket.socket) -> None:
@@ -91,24 +120,6 @@ def test_what_cannot_be_removed_because_the_engine_died_is_no_error(address: Pat
         dead.remove_container("container")
         with pytest.raises(ContainerFailed, match="could not list containers"):
             dead.sweep()
-
-
-def test_auto_builds_on_the_host_where_there_is_no_engine_and_says_why(
-    address: Path, tmp_path: Path, report: RecordingReport
-) -> None:
-    host = Host(tmp_path, tmp_path, 0, 1)
-    with open_executor("auto", "debian11", host, report) as executor:
-        assert executor is host
-    assert "on the host" in report.notes[0]
-    assert f"unix://{address}: No such file" in report.notes[0]
-
-
-def test_a_container_that_was_asked_for_is_never_replaced_by_the_host(
-    address: Path, tmp_path: Path, report: RecordingReport
-) -> None:
-    with pytest.raises(NoEngine), open_executor("container", "debian11", Host(tmp_path, tmp_path, 0, 1), report):
-        pytest.fail("there is no container")
-    assert report.notes == []
 
 
 def test_a_process_that_ended_is_told_from_one_that_lives_and_from_those_elsewhere() -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,7 @@ def test_the_second_build_works_elsewhere_under_other_circumstances(build: Build
             assert second["environment"][name] == value
     assert "--jobs=3" in second["arguments"]
     assert "--jobs=3" not in first["arguments"]
+    assert "--in=host" in first["arguments"]
     assert (first["mode"], second["mode"]) == (0o644, 0o600)
     paths = [seen["environment"]["PATH"].split(os.pathsep) for seen in (first, second)]
     assert paths[0] == paths[1][::-1]
@@ -127,6 +129,28 @@ def test_the_second_build_takes_its_archives_from_the_first(build: Builder, tmp_
     assert first["environment"]["STATIC_PYTHON_SOURCES"].split(os.pathsep)[0] == str(tmp_path / "downloads")
     expected = str(Path(first["environment"]["STATIC_PYTHON_CACHE"], "downloads"))
     assert second["environment"]["STATIC_PYTHON_SOURCES"] == expected
+
+
+@pytest.mark.parametrize("possible", [True, False])
+def test_a_container_for_the_second_build_is_worth_a_download(
+    build: Builder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, report: RecordingReport, possible: bool
+) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    @contextmanager
+    def open_executor(choice: str, image: str, host: object, _: object, *, auto_downloads: bool) -> Iterator[object]:
+        asked.append((choice, auto_downloads))
+        yield "a container" if possible else host
+
+    monkeypatch.setattr(module, "open_executor", open_executor)
+    build(SAME)
+    reproduce(HEAVY, "auto", "debian11", tmp_path, report)
+    *_, first, second = (json.loads(line)["arguments"] for line in (tmp_path / "seen").read_text("utf-8").splitlines())
+    assert asked[-1] == ("auto", True)
+    assert "--in=host" in first
+    assert [word for word in second if word.startswith(("--in", "--image"))] == (
+        ["--in=container", "--image=debian11"] if possible else ["--in=host"]
+    )
 
 
 def test_nothing_is_left_of_the_two_builds(build: Builder) -> None:
