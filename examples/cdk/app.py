@@ -1,4 +1,4 @@
-"""Two functions on the layer: ``cdk deploy``, with aws-cdk-lib in the Python that runs this."""
+"""Two functions on the layer: ``cdk deploy``; needs aws-cdk-lib in the Python that runs this."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A function with a package from the layer, with nothing but the aws command line and zip:
+# Deploys a function that uses a package from the layer, with only the AWS CLI and zip:
 # examples/cli/deploy.sh ROLE_ARN [LAYER_ZIP]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -19,5 +19,5 @@ aws lambda create-function --function-name orders --runtime provided.al2023 --ar
 aws lambda wait function-active-v2 --function-name orders
 
 # aws lambda invoke --function-name orders --cli-binary-format raw-in-base64-out \
-#     --payload file://examples/packages/event.json answer.json
+#     --payload file://examples/packages/event.json response.json
 echo "$arn"

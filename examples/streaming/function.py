@@ -1,4 +1,4 @@
-"""Sends each line when it is ready; behind a function URL with RESPONSE_STREAM the caller sees it at once."""
+"""Sends each line as soon as it is ready; with a RESPONSE_STREAM function URL, the caller sees it immediately."""
 
 import asyncio
 

@@ -32,7 +32,7 @@ EXPORTS = "{ global: Py*; local: *; };"
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> dict[str, str]:
+def environment(tmp_path: Path) -> dict[str, str]:
     """The environment to call the compiler's scripts in; they and a program are in its TMPDIR."""
     zig = Store(cache_folder()).result(planned()["toolchain"]) / "ziglang" / "zig"
     if not zig.exists():
@@ -47,9 +47,9 @@ def sandbox(tmp_path: Path) -> dict[str, str]:
     return {"PATH": path, "ZIG": str(zig), "TMPDIR": str(tmp_path), **caches}
 
 
-def link(sandbox: dict[str, str], *flags: str) -> tuple[set[str], set[str]]:
+def link(environment: dict[str, str], *flags: str) -> tuple[set[str], set[str]]:
     """Links the program; returns the symbols that it imports and exports."""
-    folder = Path(sandbox["TMPDIR"])
+    folder = Path(environment["TMPDIR"])
     for command in (
         ("cc", "-O2", "-fno-builtin", "-c", "program.c"),
         (
@@ -63,7 +63,7 @@ def link(sandbox: dict[str, str], *flags: str) -> tuple[set[str], set[str]]:
         ),
         ("./program",),
     ):
-        subprocess.run((*command, *(flags if command[0] == "cc-link" else ())), cwd=folder, env=sandbox, check=True)
+        subprocess.run((*command, *(flags if command[0] == "cc-link" else ())), cwd=folder, env=environment, check=True)
     symbols = ELFFile(io.BytesIO((folder / "program").read_bytes())).get_section_by_name(".dynsym")
     assert isinstance(symbols, SymbolTableSection)
     named = [symbol for symbol in symbols.iter_symbols() if symbol.name]
@@ -71,26 +71,26 @@ def link(sandbox: dict[str, str], *flags: str) -> tuple[set[str], set[str]]:
     return imports, {symbol.name for symbol in named} - imports
 
 
-def test_only_the_listed_symbols_are_exported(sandbox: dict[str, str]) -> None:
-    _, exports = link(sandbox)
+def test_only_the_listed_symbols_are_exported(environment: dict[str, str]) -> None:
+    _, exports = link(environment)
     assert exports == {"Py_twice"}
 
 
-def test_glibcs_functions_are_not_replaced_by_compiler_rts(sandbox: dict[str, str]) -> None:
-    imports, _ = link(sandbox)
+def test_glibcs_functions_are_not_replaced_by_compiler_rts(environment: dict[str, str]) -> None:
+    imports, _ = link(environment)
     assert {"memcpy", "strlen", "exp"} <= imports
 
 
-def test_a_function_that_only_compiler_rt_has_is_an_error(sandbox: dict[str, str]) -> None:
-    source = Path(sandbox["TMPDIR"], "program.c")
+def test_a_function_that_only_compiler_rt_has_is_an_error(environment: dict[str, str]) -> None:
+    source = Path(environment["TMPDIR"], "program.c")
     source.write_text(PROGRAM.replace("a * b", "a / b"), encoding="utf-8")
     with pytest.raises(subprocess.CalledProcessError):
-        link(sandbox)
+        link(environment)
 
 
-def test_only_the_named_functions_of_compiler_rt_are_linked(sandbox: dict[str, str]) -> None:
-    folder = Path(sandbox["TMPDIR"])
+def test_only_the_named_functions_of_compiler_rt_are_linked(environment: dict[str, str]) -> None:
+    folder = Path(environment["TMPDIR"])
     (folder / "program.c").write_text(PROGRAM.replace("a * b", "a * b / (a + b - 3)"), encoding="utf-8")
-    subprocess.run(("cc-builtins", "builtins.o", "__udivti3"), cwd=folder, env=sandbox, check=True)
-    imports, _ = link(sandbox, "builtins.o")
+    subprocess.run(("cc-builtins", "builtins.o", "__udivti3"), cwd=folder, env=environment, check=True)
+    imports, _ = link(environment, "builtins.o")
     assert {"memcpy", "strlen", "exp"} <= imports

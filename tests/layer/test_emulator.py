@@ -1,4 +1,4 @@
-"""Invocations through AWS's own emulator: the layer at /opt, a function at /var/task."""
+"""Invocations through AWS's own emulator, with the layer at /opt and a function at /var/task."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,10 +40,10 @@ def function(layer: Layer, program: Path, tmp_path: Path, request: pytest.Fixtur
 
 
 @pytest.mark.parametrize("function", ["function.hello"], indirect=True)
-def test_an_event_is_answered_and_the_next_one_too(function: Function) -> None:
+def test_consecutive_events_get_responses(function: Function) -> None:
     for name in ("Lambda", "世界"):
-        answer = function.invoke_json({"name": name})
-        assert answer == {
+        response = function.invoke_json({"name": name})
+        assert response == {
             "message": f"Hello, {name}!",
             "python": "3.13.15",
             "prefix": "/opt",
@@ -53,12 +53,12 @@ def test_an_event_is_answered_and_the_next_one_too(function: Function) -> None:
 
 
 @pytest.mark.parametrize("function", ["function.fail"], indirect=True)
-def test_a_failing_handler_answers_with_its_error_and_goes_on(function: Function) -> None:
-    answer = function.invoke_json({"divisor": 0})
-    assert answer["errorType"] == "ZeroDivisionError"
-    assert answer["errorMessage"] == "division by zero"
-    assert len(answer["requestId"]) == 36
-    assert answer["stackTrace"] == [
+def test_a_failing_handler_returns_its_error_and_the_loop_continues(function: Function) -> None:
+    response = function.invoke_json({"divisor": 0})
+    assert response["errorType"] == "ZeroDivisionError"
+    assert response["errorMessage"] == "division by zero"
+    assert len(response["requestId"]) == 36
+    assert response["stackTrace"] == [
         '  File "/var/task/function.py", line 14, in fail\n    return 1 / event["divisor"]\n'
     ]
     assert function.invoke_json({"divisor": 4}) == 0.25
@@ -66,6 +66,6 @@ def test_a_failing_handler_answers_with_its_error_and_goes_on(function: Function
 
 @pytest.mark.parametrize("function", ["function.absent"], indirect=True)
 def test_a_missing_handler_is_named(function: Function) -> None:
-    answer = function.invoke_json({})
-    assert answer["errorType"] == "Runtime.HandlerNotFound"
-    assert answer["errorMessage"] == "Handler 'absent' missing on module 'function'"
+    response = function.invoke_json({})
+    assert response["errorType"] == "Runtime.HandlerNotFound"
+    assert response["errorMessage"] == "Handler 'absent' missing on module 'function'"

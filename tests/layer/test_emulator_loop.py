@@ -1,4 +1,4 @@
-"""The loop under AWS's own emulator: what the platform would do to it, in the layer, at /opt."""
+"""The loop under AWS's own emulator, which treats it as the platform would, in the layer at /opt."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -54,7 +54,7 @@ async def fail_later(event, context):
 """
 
 SIX_MB = 6_000_000
-"""About what the platform allows; its limit is 6 MiB, with everything around the text."""
+"""About the maximum that the platform allows: 6 MiB, including everything around the text."""
 
 Start = Callable[..., Function]
 
@@ -66,7 +66,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def start(layer: Layer, program: Path, tmp_path: Path) -> Iterator[Start]:
-    """Starts the emulator around a handler of FUNCTION."""
+    """Starts the emulator with a handler of FUNCTION."""
     task = tmp_path / "task"
     task.mkdir()
     (task / "function.py").write_text(FUNCTION, encoding="utf-8")
@@ -76,7 +76,7 @@ def start(layer: Layer, program: Path, tmp_path: Path) -> Iterator[Start]:
         )
 
 
-def test_an_event_comes_back_as_it_went(start: Start) -> None:
+def test_an_event_is_returned_unchanged(start: Start) -> None:
     function = start("echo")
     events: list[Any] = [{"a": [1, 2.5, None, True, "é世界😀"]}, [], "text", 0, None]
     assert [function.invoke_json(event) for event in events] == events
@@ -90,41 +90,41 @@ def test_a_response_of_6_mb_arrives(start: Start) -> None:
     assert start("large").invoke(str(SIX_MB).encode()) == b'"%s"' % (b"x" * SIX_MB)
 
 
-def test_a_thousand_invocations_in_a_row_are_answered_in_their_order_by_one_process(start: Start) -> None:
+def test_one_process_handles_a_thousand_invocations_in_order(start: Start) -> None:
     function = start("number")
-    answers = [function.invoke_json(number) for number in range(1000)]
-    assert [answer[:2] for answer in answers] == [[number, number + 1] for number in range(1000)]
-    assert len({answer[2] for answer in answers}) == 1
+    responses = [function.invoke_json(number) for number in range(1000)]
+    assert [response[:2] for response in responses] == [[number, number + 1] for number in range(1000)]
+    assert len({response[2] for response in responses}) == 1
 
 
-def test_an_error_is_the_answer_and_the_next_event_is_answered_too(start: Start) -> None:
+def test_an_error_is_returned_and_the_next_event_is_handled_too(start: Start) -> None:
     function = start("fail")
     for message in ("no", "é\n\x00"):
-        answer = function.invoke_json(message)
-        assert (answer["errorType"], answer["errorMessage"]) == ("ValueError", message)
+        response = function.invoke_json(message)
+        assert (response["errorType"], response["errorMessage"]) == ("ValueError", message)
 
 
-def test_a_result_that_json_cannot_say_is_an_error_that_names_the_place(start: Start) -> None:
-    answer = start("unencodable").invoke_json({})
-    assert answer["errorType"] == "Runtime.MarshalError"
-    assert "$.items[0]" in answer["errorMessage"]
+def test_a_result_that_json_cannot_represent_is_an_error_that_names_the_path(start: Start) -> None:
+    response = start("unencodable").invoke_json({})
+    assert response["errorType"] == "Runtime.MarshalError"
+    assert "$.items[0]" in response["errorMessage"]
 
 
-def test_no_json_is_an_unmarshal_error(start: Start) -> None:
+def test_an_event_that_is_not_json_is_an_unmarshal_error(start: Start) -> None:
     function = start("echo")
     assert json.loads(function.invoke(b"{"))["errorType"] == "Runtime.UnmarshalError"
     assert function.invoke_json(1) == 1
 
 
-def test_a_function_that_sleeps_beyond_its_deadline_is_ended_and_started_anew(start: Start) -> None:
+def test_a_function_that_exceeds_its_deadline_is_killed_and_restarted(start: Start) -> None:
     function = start("sleep", AWS_LAMBDA_FUNCTION_TIMEOUT="2")
-    answer = function.invoke(b"30")
-    assert b"timed out" in answer.lower()
+    response = function.invoke(b"30")
+    assert b"timed out" in response.lower()
     assert function.invoke_json(0) == "awake"
     assert "seconds left: 1" in function.log.read_text("utf-8", "replace")
 
 
-def test_a_function_that_leaves_its_process_is_started_anew(start: Start) -> None:
+def test_a_function_that_exits_its_process_is_restarted(start: Start) -> None:
     function = start("leave")
     for _ in range(2):
         assert b"Runtime exited" in function.invoke(b"3")
@@ -132,14 +132,14 @@ def test_a_function_that_leaves_its_process_is_started_anew(start: Start) -> Non
 
 def test_an_async_handler_keeps_one_event_loop(start: Start) -> None:
     function = start("wait")
-    answers = [function.invoke_json(number) for number in range(3)]
-    assert [number for number, _ in answers] == [0, 1, 2]
-    assert len({loop for _, loop in answers}) == 1
+    responses = [function.invoke_json(number) for number in range(3)]
+    assert [number for number, _ in responses] == [0, 1, 2]
+    assert len({loop for _, loop in responses}) == 1
 
 
 def test_an_async_handler_may_fail(start: Start) -> None:
     function = start("fail_later")
     for message in ("a", "b"):
-        answer = function.invoke_json(message)
-        assert (answer["errorType"], answer["errorMessage"]) == ("ValueError", message)
-        assert "fail_later" in answer["stackTrace"][-1]
+        response = function.invoke_json(message)
+        assert (response["errorType"], response["errorMessage"]) == ("ValueError", message)
+        assert "fail_later" in response["stackTrace"][-1]

@@ -1,4 +1,4 @@
-"""Where a patch of CPython takes a shorter way, it arrives at the same place."""
+"""The patches' fast paths in CPython give the same results as the general ones."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ texts = ["", "a", "b", "ab", "\\xe4", "\\u0142", "\\u0142a", "\\U0001f600", "abc
 """
 
 
-def test_integers_and_strings_compare_in_containers_as_by_themselves(layer: Layer) -> None:
+def test_integers_and_strings_compare_in_containers_as_they_do_on_their_own(layer: Layer) -> None:
     code = f"""{VALUES}
 import heapq
 for values in (integers, texts):
@@ -40,7 +40,7 @@ print("the same")
     assert layer.run("-c", code) == "the same\n"
 
 
-def test_integers_are_written_as_their_digits(layer: Layer) -> None:
+def test_integers_are_formatted_correctly(layer: Layer) -> None:
     code = f"""{VALUES}
 def digits(n):
     return (digits(n // 10) if n > 9 else "") + "0123456789"[n % 10]
@@ -53,7 +53,7 @@ print(str(True), repr(-7), f"{{-2**30 + 1}}")
     assert layer.run("-c", code) == "True -7 -1073741823\n"
 
 
-def test_strings_of_json_end_where_they_end(layer: Layer) -> None:
+def test_the_end_of_json_strings_is_found(layer: Layer) -> None:
     code = r"""
 import json
 for text in ("plain", "\xe4", "\u0142", "\U0001f600"):
@@ -74,7 +74,7 @@ for text in ("plain", "\xe4", "\u0142", "\U0001f600"):
     ]
 
 
-def test_a_sort_is_stable_and_takes_errors(layer: Layer) -> None:
+def test_sorting_is_stable_and_propagates_errors(layer: Layer) -> None:
     code = """
 import random
 r = random.Random(1)
@@ -90,7 +90,7 @@ except TypeError as error:
     assert layer.run("-c", code) == "'<' not supported between instances of 'str' and 'int'\n"
 
 
-def test_archives_are_imported_from_and_no_start_imports_what_does_that(layer: Layer, tmp_path: Path) -> None:
+def test_archives_can_be_imported_from_though_start_up_does_not_import_zipimport(layer: Layer, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
         archive.writestr("inner/found.py", "print(__name__, type(__loader__).__name__)")
         archive.writestr("__main__.py", "import sys; sys.path[:0] = [sys.path[0] + '/inner']; import found")
@@ -108,7 +108,7 @@ print(early, "zipimport" in sys.modules)
 
 
 @pytest.mark.skipif(TARGET.cpu != this_machine(), reason="openpty() under qemu: no such device")
-def test_terminals_and_shared_memory_are_there_though_their_libraries_are_loaded_late(layer: Layer) -> None:
+def test_terminals_and_shared_memory_work_though_their_libraries_are_loaded_lazily(layer: Layer) -> None:
     code = """
 import os, pty
 from multiprocessing.shared_memory import SharedMemory
@@ -138,12 +138,12 @@ except FileNotFoundError:
 
 
 @pytest.mark.parametrize("allocator", ["mimalloc", "mimalloc_debug", "malloc", "malloc_debug", "pymalloc_debug"])
-def test_every_allocator_can_be_chosen(layer: Layer, allocator: str) -> None:
+def test_every_allocator_can_be_selected(layer: Layer, allocator: str) -> None:
     code = "import json; print(len(json.loads(json.dumps([[number] for number in range(50_000)]))))"
     assert layer.run("-c", code, env={"PYTHONMALLOC": allocator}) == "50000\n"
 
 
-def test_generators_that_have_not_finished_still_do_what_they_must(layer: Layer) -> None:
+def test_unfinished_generators_are_still_finalised(layer: Layer) -> None:
     code = """
 def work():
     try:
@@ -163,13 +163,13 @@ async def never():
 import warnings
 warnings.simplefilter("error")
 import sys
-sys.unraisablehook = lambda said: print(said.exc_value)
+sys.unraisablehook = lambda unraisable: print(unraisable.exc_value)
 never()
 """
     assert layer.run("-c", code).splitlines() == ["closed", "closed", "coroutine 'never' was never awaited"]
 
 
-def test_at_its_end_a_process_writes_what_is_left_and_calls_what_asked_for_that(layer: Layer, tmp_path: Path) -> None:
+def test_at_exit_a_process_flushes_files_and_calls_registered_functions(layer: Layer, tmp_path: Path) -> None:
     code = f"""
 import atexit, sys, threading, time
 atexit.register(print, "at exit")
@@ -186,8 +186,8 @@ sys.exit(7)
     assert (tmp_path / "left").read_text(encoding="utf-8") == "not lost"
 
 
-def test_lines_are_traced_one_after_the_other(layer: Layer) -> None:
-    """Where an instruction is not noted, a tracer still sees each line once."""
+def test_lines_are_traced_in_order(layer: Layer) -> None:
+    """Even where the current instruction is not saved, a tracer sees each line once."""
     code = """
 import json, sys
 def work(flag):
@@ -220,7 +220,7 @@ print(json.dumps(lines))
     assert json.loads(layer.run("-c", code)) == [1, 2, 3, 6, 7, 2, 3, 6, 7, 2, 3, 4, 8, 9, 12, 13, 14, 15, 16]
 
 
-def test_a_line_that_goes_on_after_a_yield_is_traced_once(layer: Layer) -> None:
+def test_a_line_that_continues_after_a_yield_is_traced_once(layer: Layer) -> None:
     code = """
 import json, sys
 def work(flag):
@@ -254,7 +254,7 @@ print(json.dumps(lines))
     assert json.loads(layer.run("-c", code)) == 3 * once + [1, 2] + once + [10]
 
 
-def test_json_reads_keys_and_numbers_as_its_own_python_does(layer: Layer) -> None:
+def test_json_parses_keys_and_numbers_like_its_pure_python_version(layer: Layer) -> None:
     code = r"""
 import itertools, json, json.decoder, json.scanner, random
 class Decoder(json.JSONDecoder):
@@ -263,19 +263,19 @@ class Decoder(json.JSONDecoder):
         self.parse_string = json.decoder.py_scanstring
         self.scan_once = json.scanner.py_make_scanner(self)
 def both(text, **options):
-    said = []
+    results = []
     for decoder in (json.JSONDecoder(**options), Decoder(**options)):
         try:
-            said.append(repr(decoder.decode(text)))
+            results.append(repr(decoder.decode(text)))
         except ValueError as error:
-            said.append(f"{error}")
-    assert said[0] == said[1], (text, said)
-dice = random.Random(1)
+            results.append(f"{error}")
+    assert results[0] == results[1], (text, results)
+rng = random.Random(1)
 keys = ["", "a", "aa", "aB", "a\xe9", "\u0142", "\U0001f600", 'q"q', "a\\a", "t\tt", "\x7f", *map(str, range(90))]
 for ascii in (True, False):
     for picked in (keys, [key for key in keys if key < "\x80"], [key for key in keys if key < "\u0100"]):
         for _ in range(60):
-            rows = [{dice.choice(picked): {dice.choice(picked): number}} for number in range(60)]
+            rows = [{rng.choice(picked): {rng.choice(picked): number}} for number in range(60)]
             both(json.dumps(rows, ensure_ascii=ascii))
 ends = ("", ".5", ".", ".e1", "e5", "E-3", "e", "e400", "." + "3" * 70)
 for digits in ("0", "7", "12", "9" * 17, "1" + "0" * 17, "9" * 18, "9" * 19, "9" * 40, "01", "", "-", "1_0", "\u0664"):
@@ -294,30 +294,30 @@ print("the same")
     assert layer.run("-c", code) == "the same\n"
 
 
-def test_a_look_for_two_literals_finds_what_a_search_finds(layer: Layer) -> None:
-    """``[a]`` with a NUL in it is an ``a`` where there is no NUL, and no literal."""
+def test_the_search_for_two_literals_finds_what_the_general_search_finds(layer: Layer) -> None:
+    """``[a]`` with a NUL in it matches only ``a`` in text without NULs, but is not a literal."""
     code = r"""
 import itertools, random, re
-dice = random.Random(1)
+rng = random.Random(1)
 def pattern(depth):
-    parts = [lambda: dice.choice("abc"), lambda: dice.choice("ab") + dice.choice("abc"), lambda: "."]
+    parts = [lambda: rng.choice("abc"), lambda: rng.choice("ab") + rng.choice("abc"), lambda: "."]
     if depth:
         parts += [
             lambda: "(" + pattern(depth - 1) + ")",
             lambda: "(?:" + pattern(depth - 1) + "|" + pattern(depth - 1) + ")",
-            lambda: dice.choice((".", "[ab]", "a")) + dice.choice(("*", "+", "?", "*?", "+?", "??", "{1,2}", "{2}?")),
-            lambda: "(" + dice.choice((".*", ".*?", "a*")) + ")",
+            lambda: rng.choice((".", "[ab]", "a")) + rng.choice(("*", "+", "?", "*?", "+?", "??", "{1,2}", "{2}?")),
+            lambda: "(" + rng.choice((".*", ".*?", "a*")) + ")",
             lambda: "(?:" + pattern(0) + ")*",
         ]
-    return "".join(dice.choice(parts)() for _ in range(dice.randrange(1, 5)))
+    return "".join(rng.choice(parts)() for _ in range(rng.randrange(1, 5)))
 texts = ["".join(each) for size in range(6) for each in itertools.product("abc", repeat=size)]
-texts = [*dice.sample(texts, 100), "", "ab" * 5 + "c", "a" * 9 + "b"]
+texts = [*rng.sample(texts, 100), "", "ab" * 5 + "c", "a" * 9 + "b"]
 texts += [text.replace("c", other) for text in texts[:40] for other in ("\xe9", "\u0142", "\U0001f600")]
 for _ in range(1500):
     literal = pattern(2)
     other = re.sub(r"\[ab\]|[abc]", lambda found: found[0] if "[" in found[0] else f"[{found[0]}\0]", literal)
     one, two = re.compile(literal), re.compile(other)
-    for text in dice.sample(texts, 12):
+    for text in rng.sample(texts, 12):
         for way in ("search", "match", "fullmatch"):
             mine, its = getattr(one, way)(text), getattr(two, way)(text)
             assert (mine and mine.regs) == (its and its.regs), (literal, text, way, mine, its)
@@ -328,7 +328,7 @@ print("the same")
     assert layer.run("-c", code) == "the same\n"
 
 
-def test_whoever_watches_sees_the_jumps_that_are_made_at_once(layer: Layer) -> None:
+def test_tracing_and_monitoring_see_fused_jumps(layer: Layer) -> None:
     code = r"""
 import sys
 tests = {
@@ -373,8 +373,8 @@ print("the same")
     assert layer.run("-c", code) == "the same\n"
 
 
-def test_base64_by_groups_is_base64_by_characters(layer: Layer) -> None:
-    """A newline after each character, or a dot where it may stand, takes the way of single characters."""
+def test_base64_by_groups_equals_base64_by_characters(layer: Layer) -> None:
+    """A newline after each character, or a dot where it is allowed, forces the path for single characters."""
     code = r"""
 import base64, binascii, itertools, string
 letters = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/").encode()
@@ -403,7 +403,7 @@ print("the same")
     assert layer.run("-c", code) == "the same\n"
 
 
-def test_characters_are_counted_and_parts_split_as_one_by_one(layer: Layer) -> None:
+def test_counting_and_splitting_give_the_same_as_one_by_one(layer: Layer) -> None:
     code = r"""
 import sys
 for char in ("a", "\xe4", "\u0142", "\U0001f600"):

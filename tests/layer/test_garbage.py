@@ -1,4 +1,4 @@
-"""What the start has made is out of the collector's way, not out of its reach."""
+"""Objects made at start-up are kept out of the collector's way, but not out of its reach."""
 
 from pathlib import Path
 
@@ -16,12 +16,12 @@ from tools.support.product import Layer
         "gc.freeze() or gc.get_freeze_count() > 3000",
     ],
 )
-def test_whoever_asks_for_all_objects_gets_those_of_the_start_too(layer: Layer, question: str) -> None:
+def test_listing_all_objects_includes_those_made_at_startup(layer: Layer, question: str) -> None:
     assert layer.run("-I", "-S", "-c", f"import gc, sys; print({question})") == "True\n"
 
 
-def test_at_the_end_everything_is_finished_in_its_order(layer: Layer, tmp_path: Path) -> None:
-    """Cycles, a file that nobody closed, what the main module keeps, what a module or a class of the start does."""
+def test_at_exit_everything_is_finalised_in_order(layer: Layer, tmp_path: Path) -> None:
+    """Cycles, an unclosed file, objects kept by the main module, and by a module and a class made at start-up."""
     code = f"""
 import codecs, posix
 class Finished:
@@ -56,13 +56,13 @@ for generation in (0, 2):
     assert not gc.is_tracked(plain) and gc.is_tracked(nested) is (generation < 2), generation
     assert gc.is_tracked(holding) and gc.is_tracked(cyclic) and gc.is_tracked(deep)
     assert gc.is_tracked(atoms) is (generation < 2), generation
-dice = random.Random(1)
+rng = random.Random(1)
 for turn in range(60):  # tuples and dicts at the ends of the lists and in cycles, some held from outside
     nodes = [Node() for _ in range(30)]
     for node in nodes:
-        kinds = (tuple([dice.choice(nodes)]), tuple([turn]), {1: dice.choice(nodes)}, {turn: 1}, [dice.choice(nodes)])
-        node.held = dice.sample(kinds, 3)
-    kept = dice.sample(nodes, turn % 4)
+        kinds = (tuple([rng.choice(nodes)]), tuple([turn]), {1: rng.choice(nodes)}, {turn: 1}, [rng.choice(nodes)])
+        node.held = rng.sample(kinds, 3)
+    kept = rng.sample(nodes, turn % 4)
     tail = tuple([turn, "last"]) if turn % 2 else {turn: [turn]}
     refs = [weakref.ref(node) for node in nodes]
     reach, ahead = set(), list(kept)

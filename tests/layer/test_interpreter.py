@@ -1,4 +1,4 @@
-"""The interpreter, unzipped into a folder that is not /opt, and at /opt."""
+"""The interpreter, unzipped into a folder other than /opt, and at /opt."""
 
 import json
 import platform
@@ -15,16 +15,16 @@ from tools.support.product import CLEAN, ROOT, TARGET, Layer, output, runner
 Evaluate = Callable[[str], Any]
 
 
-def test_bin_holds_exactly_the_interpreter_and_its_names(layer: Layer) -> None:
+def test_bin_contains_exactly_the_interpreter_and_its_aliases(layer: Layer) -> None:
     assert sorted(path.name for path in (layer.root / "bin").iterdir()) == ["python", "python3", "python3.13"]
 
 
 @pytest.mark.parametrize("alias", ["python", "python3", "python3.13"])
-def test_every_name_runs(layer: Layer, alias: str) -> None:
+def test_every_alias_runs(layer: Layer, alias: str) -> None:
     assert output((*runner(), str(layer.root / "bin" / alias), "-V")) == f"Python {TARGET.version}\n"
 
 
-def test_the_interpreter_finds_itself_anywhere_and_warns_of_nothing(layer: Layer) -> None:
+def test_the_interpreter_finds_its_prefix_anywhere_without_warnings(layer: Layer) -> None:
     code = "import json, sys; print(json.dumps([sys.prefix, sys.exec_prefix, sys.path]))"
     command = (layer.python, "-c", code)
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=CLEAN, cwd="/")
@@ -38,7 +38,7 @@ def test_the_interpreter_finds_itself_anywhere_and_warns_of_nothing(layer: Layer
     ]
 
 
-def test_at_opt_the_interpreter_is_at_opt(layer: Layer) -> None:
+def test_at_opt_the_prefix_is_opt(layer: Layer) -> None:
     assert layer.run_at_opt("-c", "import sys; print(sys.prefix, sys.executable)") == "/opt /opt/bin/python3.13\n"
 
 
@@ -54,7 +54,7 @@ def test_every_listed_module_is_built_in(layer: Layer) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(read_modules().absent))
-def test_what_is_listed_as_absent_is_absent(layer: Layer, name: str) -> None:
+def test_modules_listed_as_absent_are_absent(layer: Layer, name: str) -> None:
     layer.run("-c", f"try: import {name}\nexcept ModuleNotFoundError: pass\nelse: raise SystemExit('{name} is there')")
 
 
@@ -65,10 +65,10 @@ warnings.simplefilter("ignore")
 def loads(name):
     try:
         return bool(found := ctypes.util.find_library(name)) and ctypes.CDLL(found)
-    except OSError:  # of the machine, under qemu
+    except OSError:  # this machine's own library, under qemu
         return False
-curses = any(map(loads, ("ncursesw", "ncurses", "curses")))  # the prompt's, from the system
-skipped = {"antigravity", "this"}  # a browser, a poem
+curses = any(map(loads, ("ncursesw", "ncurses", "curses")))  # for the REPL, from the system
+skipped = {"antigravity", "this"}  # they open a browser and print a poem
 failed = {}
 library = sys.prefix + "/lib/python3.13"
 for module in pkgutil.walk_packages([library], onerror=lambda name: None):
@@ -86,12 +86,14 @@ print(failed)
     assert layer.run("-c", code).splitlines()[-1] == "{}"
 
 
-def test_sys_version_tells_the_release_and_the_compiler_and_nothing_of_the_machine(evaluate: Evaluate) -> None:
+def test_sys_version_contains_the_release_and_the_compiler_and_nothing_about_the_build_machine(
+    evaluate: Evaluate,
+) -> None:
     version = evaluate("import json, sys; print(json.dumps(sys.version))")
     assert version == f"{TARGET.version} (main, Aug  5 2026, 12:25:00) [Clang 22.1.8 ]"
 
 
-def test_sysconfig_carries_nothing_of_the_build(layer: Layer) -> None:
+def test_sysconfig_contains_nothing_about_the_build_machine(layer: Layer) -> None:
     code = "import json, sysconfig; print(json.dumps(sysconfig.get_config_vars()))"
     variables = json.loads(layer.run("-c", code, env={"HOME": "/elsewhere"}))
     assert len(variables) > 500
@@ -101,7 +103,7 @@ def test_sysconfig_carries_nothing_of_the_build(layer: Layer) -> None:
         assert not [trace for trace in traces if trace in text], f"{name} = {value}"
 
 
-def test_sysconfig_tells_what_installers_ask(evaluate: Evaluate) -> None:
+def test_sysconfig_has_the_values_that_installers_use(evaluate: Evaluate) -> None:
     code = """
 import json, sysconfig
 names = ["EXT_SUFFIX", "SOABI", "MULTIARCH", "VERSION", "Py_GIL_DISABLED", "Py_DEBUG", "SIZEOF_VOID_P"]
@@ -113,14 +115,14 @@ print(json.dumps([sysconfig.get_platform(), sysconfig.get_config_vars(*names)]))
     assert values == [f".{soabi}.so", soabi, TARGET.triplet, "3.13", 0, 0, 8]
 
 
-def test_paths_in_bytecode_are_those_of_lambda(layer: Layer) -> None:
+def test_paths_in_bytecode_are_lambdas(layer: Layer) -> None:
     assert (
         layer.run("-c", "import json; print(json.dumps.__code__.co_filename)")
         == "/opt/lib/python3.13/json/__init__.py\n"
     )
 
 
-def test_nothing_is_written_beside_the_library(layer: Layer) -> None:
+def test_nothing_is_written_into_the_layer(layer: Layer) -> None:
     before = sorted(path for path in layer.root.rglob("*"))
     layer.run("-c", "import asyncio, email, sqlite3, xml.etree.ElementTree")
     assert sorted(path for path in layer.root.rglob("*")) == before

@@ -1,4 +1,4 @@
-"""What the interpreter does with memory that a program frees: some is kept for the next invocation, the rest goes."""
+"""What happens to memory that a program frees: some is kept for the next invocation, the rest is released."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tools.support.product import CONTAINER_FILES, TARGET, Layer
 
 pytestmark = pytest.mark.skipif(
     CONTAINER_FILES is not None or TARGET.cpu != this_machine(),
-    reason="what runs may be qemu, whose memory is its own affair",
+    reason="the interpreter may run under qemu, whose own memory would be measured",
 )
 
 USED = """
@@ -29,16 +29,16 @@ def faults(size, times):
 """
 
 
-def test_what_one_invocation_frees_the_next_one_has_without_a_page_fault(layer: Layer) -> None:
-    assert int(layer.run("-c", f"{USED}print(faults(60_000, 10))")) < 500  # Given back, it would be 40,000.
+def test_the_next_invocation_reuses_freed_memory_without_page_faults(layer: Layer) -> None:
+    assert int(layer.run("-c", f"{USED}print(faults(60_000, 10))")) < 500  # If it were released, 40,000.
 
 
-def test_it_has_so_still_after_one_that_needed_much(layer: Layer) -> None:
+def test_it_still_does_after_one_that_needed_a_lot(layer: Layer) -> None:
     code = f"{USED}many = [Point(number) for number in range(1_500_000)]\ndel many\nprint(faults(60_000, 10))"
     assert int(layer.run("-c", code)) < 500
 
 
-def test_memory_that_is_much_goes_back_to_the_system(layer: Layer) -> None:
+def test_a_lot_of_freed_memory_is_released_to_the_system(layer: Layer) -> None:
     code = f"""{USED}
 def mib(key):
     with open("/proc/self/smaps_rollup") as lines:
@@ -51,27 +51,29 @@ print(most, mib("Rss:"), mib("LazyFree:"))
 """
     most, left, lazy = map(int, layer.run("-c", code).split())
     assert most > 150
-    assert left < 120  # Of which the kernel takes what is lazy when it runs short:
+    assert left < 120  # The kernel reclaims the lazy part of it when memory runs short:
     assert lazy > 20
     assert left - lazy < 60
 
 
-def test_what_is_made_in_turn_lies_in_turn_in_memory_that_was_used_before(layer: Layer) -> None:
+def test_objects_made_one_after_another_are_adjacent_in_reused_memory(layer: Layer) -> None:
     code = f"""{USED}
 def ascending():
     points = [Point(number) for number in range(60_000)]
-    places = [id(point) for point in points]
-    kept.extend(points[::5000])  # no workspace becomes empty
+    addresses = [id(point) for point in points]
+    kept.extend(points[::5000])  # no arena becomes empty
     points.reverse()  # a list drops its last one first
-    return sum(a < b for a, b in zip(places, places[1:])) / len(places)
+    return sum(a < b for a, b in zip(addresses, addresses[1:])) / len(addresses)
 
 kept = []
 print(ascending(), ascending(), ascending())
 """
-    assert all(float(share) > 0.9 for share in layer.run("-c", code).split())  # 0.24 in the order of their release
+    assert all(
+        float(share) > 0.9 for share in layer.run("-c", code).split()
+    )  # 0.24 if memory were reused in the order of release
 
 
-def test_processes_that_fork_do_not_share_what_is_kept(layer: Layer) -> None:
+def test_forked_processes_do_not_share_kept_memory(layer: Layer) -> None:
     code = f"""{USED}
 import os
 work(60_000)
@@ -85,7 +87,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert layer.run("-c", code) == "0\n"
 
 
-def test_interpreters_with_locks_of_their_own_share_it(layer: Layer) -> None:
+def test_interpreters_with_their_own_gil_share_it(layer: Layer) -> None:
     code = f"""
 import threading, _interpreters
 WORK = {USED!r} + '''

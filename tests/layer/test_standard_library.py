@@ -1,4 +1,4 @@
-"""The libraries inside the interpreter do their work."""
+"""The modules that use the libraries inside the interpreter work."""
 
 import http.server
 import json
@@ -15,7 +15,7 @@ from tools.support.product import Layer
 
 Evaluate = Callable[[str], Any]
 
-# Where each system keeps its bundle.
+# Each system's path of its bundle, below /etc.
 BUNDLES = {
     "Amazon Linux": "pki/tls/certs/ca-bundle.crt",
     "Debian": "ssl/certs/ca-certificates.crt",
@@ -29,7 +29,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def tls_server(authority: trustme.CA) -> Iterator[int]:
-    """A real HTTPS server on the loopback; gives its port."""
+    """A real HTTPS server on the loopback interface; yields its port."""
 
     class Hello(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -49,7 +49,7 @@ def tls_server(authority: trustme.CA) -> Iterator[int]:
 
 
 def _get(layer: Layer, port: int, etc: Path) -> Any:
-    """What a client says that stands at /opt on a system with this /etc."""
+    """The result of a client on the layer at /opt, on a system with this /etc."""
     code = f"""
 import json, ssl, socket
 context = ssl.create_default_context()
@@ -65,7 +65,7 @@ except ssl.SSLCertVerificationError as error:
 
 @pytest.mark.mounts
 @pytest.mark.parametrize("system", BUNDLES)
-def test_a_tls_server_is_verified_with_the_bundle_of_the_system(
+def test_a_tls_server_is_verified_with_the_systems_bundle(
     layer: Layer, tls_server: int, authority: trustme.CA, tmp_path: Path, system: str
 ) -> None:
     bundle = tmp_path / BUNDLES[system]
@@ -99,7 +99,7 @@ print(datetime(2026, 7, 14, tzinfo=ZoneInfo("Europe/Paris")).isoformat())
     assert layer.run_at_opt("-S", "-c", code, setup=f"mount --bind {tmp_path} /usr/share/zoneinfo") == hidden
 
 
-def test_sqlite_has_what_people_use(evaluate: Evaluate) -> None:
+def test_sqlite_has_the_commonly_used_features(evaluate: Evaluate) -> None:
     code = """
 import json, sqlite3
 db = sqlite3.connect(":memory:")
@@ -122,7 +122,7 @@ print(json.dumps([
     assert evaluate(code) == ["3.53.4", 3, 1, 1, 2, 4.0, 1, True]
 
 
-def test_hashes_are_there_those_of_the_legacy_provider_too(evaluate: Evaluate) -> None:
+def test_hashes_work_including_the_legacy_providers(evaluate: Evaluate) -> None:
     code = """
 import hashlib, json, ssl
 names = ["md5", "sha1", "sha256", "sha512", "sha3_256", "blake2b", "blake2s", "ripemd160", "sm3"]
@@ -146,7 +146,7 @@ print(json.dumps([
     assert evaluate(code) == [[True, True, True], "1.3.2"]
 
 
-def test_ctypes_calls_libc_and_is_called_back(evaluate: Evaluate) -> None:
+def test_ctypes_calls_libc_and_gets_callbacks(evaluate: Evaluate) -> None:
     code = """
 import ctypes, json
 libc = ctypes.CDLL(None)
@@ -179,7 +179,7 @@ def test_unique_identifiers_come_from_libuuid(evaluate: Evaluate) -> None:
     assert found == [1, 1]
 
 
-def test_decimals_are_those_of_the_c_library(evaluate: Evaluate) -> None:
+def test_decimals_are_computed_by_the_c_library(evaluate: Evaluate) -> None:
     assert (
         evaluate("import json, decimal, _decimal; print(json.dumps(str(decimal.Decimal(1) / 7)))")
         == "0.1428571428571428571428571429"

@@ -1,4 +1,4 @@
-"""Wheels from PyPI whose compiled code was built for somebody else's Python load into this one."""
+"""Wheels from PyPI, whose compiled code was built for other builds of Python, load into this one."""
 
 from pathlib import Path
 

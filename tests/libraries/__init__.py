@@ -1,1 +1,1 @@
-"""Libraries that people put on Lambda, from PyPI, in functions that the loop runs on the layer's interpreter."""
+"""Libraries commonly used on Lambda, from PyPI, in functions that the loop runs on the layer's interpreter."""

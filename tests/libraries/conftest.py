@@ -1,4 +1,4 @@
-"""A function whose package has every library in it."""
+"""A function whose package contains every library."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""boto3: clients, and calls to S3 as moto's server plays it."""
+"""boto3: clients, and calls to moto's S3."""
 
 from collections.abc import Iterator
 
@@ -35,11 +35,11 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def test_objects_go_to_s3_and_come_back(loop: Loop, moto: str) -> None:
+def test_objects_are_stored_in_s3_and_read_back(loop: Loop, moto: str) -> None:
     loop.variables["S3"] = moto
     run = loop(FUNCTION, *(event({"number": number}, number) for number in (1, 2)))
     assert run.results == [[["é/1"], 100_000], [["é/1", "é/2"], 100_000]]
 
 
-def test_clients_of_many_services_can_be_made(loop: Loop) -> None:
+def test_clients_for_many_services_can_be_created(loop: Loop) -> None:
     assert loop(CLIENTS).result == ["eu-west-3"] * 9

@@ -39,13 +39,13 @@ import hashlib, ssl
 
 def handler(event, context):
     text = event.encode()
-    container = Fernet(Fernet.generate_key())
+    fernet = Fernet(Fernet.generate_key())
     key = ec.generate_private_key(ec.SECP256R1())
     key.public_key().verify(key.sign(text, ec.ECDSA(hashes.SHA256())), text, ec.ECDSA(hashes.SHA256()))
     digest = hashes.Hash(hashes.SHA256())
     digest.update(text)
     return [
-        container.decrypt(container.encrypt(text)).decode(),
+        fernet.decrypt(fernet.encrypt(text)).decode(),
         AESGCM(bytes(32)).decrypt(bytes(12), AESGCM(bytes(32)).encrypt(bytes(12), text, None), None).decode(),
         digest.finalize() == hashlib.sha256(text).digest(),
         len(ed25519.Ed25519PrivateKey.generate().sign(text)),
@@ -59,7 +59,7 @@ def test_pydantic_validates_and_dumps(loop: Loop) -> None:
     assert loop(PYDANTIC, event(order)).result == order
 
 
-def test_a_validation_error_of_pydantic_is_an_error_that_names_the_field(loop: Loop) -> None:
+def test_a_pydantic_validation_error_names_the_field(loop: Loop) -> None:
     order = {"when": "2024-01-02T03:04:05Z", "items": [{"name": "é", "price": -1}]}
     error = loop(PYDANTIC, event(order)).error
     assert error["errorType"] == "ValidationError"
@@ -70,7 +70,7 @@ def test_numpy_computes(loop: Loop) -> None:
     assert loop(NUMPY, event([[2, 0], [0, 4]])).result == [[0.5, 0.25], 28.0, 0.5, 1]
 
 
-def test_a_numpy_array_as_result_is_named_in_the_error(loop: Loop) -> None:
+def test_returning_a_numpy_array_is_an_error_that_names_it(loop: Loop) -> None:
     error = loop("import numpy\ndef handler(event, context): return {'a': numpy.zeros(2)}").error
     assert error["errorType"] == "Runtime.MarshalError"
     assert "ndarray" in error["errorMessage"]

@@ -1,4 +1,4 @@
-"""OpenTelemetry, as its Lambda layers bring it: an exec wrapper puts another handler before the function's."""
+"""OpenTelemetry, as in its Lambda layers: an exec wrapper inserts its own handler before the function's."""
 
 import json
 
@@ -71,7 +71,7 @@ def test_spans_of_wrapper_and_function_belong_to_the_callers_trace(loop: Loop) -
     assert outer["resource"]["attributes"]["service.name"] == "orders"
 
 
-def test_an_error_is_in_its_span_and_told_to_the_platform(loop: Loop) -> None:
+def test_an_error_is_in_its_span_and_reported_to_the_platform(loop: Loop) -> None:
     instrument(loop)
     run = loop(FUNCTION, event(0))
     assert run.error["errorType"] == "ZeroDivisionError"

@@ -1,4 +1,4 @@
-"""aws-lambda-powertools: its logger knows the invocation, its validation refuses events."""
+"""aws-lambda-powertools: its logger knows the invocation, its validation rejects events."""
 
 import json
 from typing import Any
@@ -64,18 +64,18 @@ def test_the_logger_writes_json_with_the_invocations_fields(loop: Loop) -> None:
     assert [line["xray_trace_id"] for line in taken] == ["1-1", "1-2"]
 
 
-def test_the_logger_tells_an_exception_in_one_line(loop: Loop) -> None:
+def test_the_logger_writes_an_exception_on_one_line(loop: Loop) -> None:
     run = loop(LOGGER, event({"id": "a", "n": 0}))
     (failed,) = (line for line in lines(run) if line["message"] == "it failed")
     assert failed["exception_name"] == "ZeroDivisionError"
     assert "Traceback" in failed["exception"]
 
 
-def test_validation_lets_a_good_event_through_and_refuses_another(loop: Loop) -> None:
+def test_validation_accepts_a_valid_event_and_rejects_an_invalid_one(loop: Loop) -> None:
     run = loop(VALIDATION, event({"id": 1}), event({"id": "one"}, 2))
     assert run.posts[0].json == 1
     assert run.posts[1].json["errorType"] == "SchemaValidationError"
 
 
-def test_the_parser_makes_a_model_of_an_event(loop: Loop) -> None:
+def test_the_parser_turns_an_event_into_a_model(loop: Loop) -> None:
     assert loop(PARSER, event({"id": 41})).result == 42

@@ -16,8 +16,8 @@ import os, requests
 session = requests.Session()
 
 def handler(event, context):
-    answer = session.post(os.environ["URL"], json=event, timeout=30)
-    return [answer.status_code, answer.json()]
+    response = session.post(os.environ["URL"], json=event, timeout=30)
+    return [response.status_code, response.json()]
 """
 
 
@@ -41,7 +41,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def url(authority: trustme.CA) -> Iterator[str]:
-    """A server that sends back what it gets."""
+    """A server that echoes each request's body."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as server:
@@ -52,7 +52,7 @@ def url(authority: trustme.CA) -> Iterator[str]:
         server.shutdown()
 
 
-def test_a_server_with_a_known_authority_is_believed(
+def test_a_certificate_from_a_known_authority_is_accepted(
     loop: Loop, authority: trustme.CA, url: str, tmp_path: Path
 ) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -61,7 +61,7 @@ def test_a_server_with_a_known_authority_is_believed(
     assert run.results == [[201, {"a": "é"}], [201, [1]]]
 
 
-def test_a_server_with_an_unknown_authority_is_not(loop: Loop, url: str) -> None:
+def test_a_certificate_from_an_unknown_authority_is_rejected(loop: Loop, url: str) -> None:
     loop.variables["URL"] = url
     error = loop(FUNCTION, event({})).error
     assert error["errorType"] == "SSLError"
