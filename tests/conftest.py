@@ -23,7 +23,7 @@ ARCH = PLATFORM.cpu.lambda_name
 def layer_zip() -> Path:
     path = ROOT / "dist" / f"{NAME}.zip"
     if not path.exists():
-        pytest.fail(f"{path} is not there: run `nox -s build_layer -- --arch {ARCH}`", pytrace=False)
+        pytest.fail(f"{path} does not exist: run `nox -s build_layer -- --arch {ARCH}`", pytrace=False)
     if wrong := wrong_arch_programs(path, ARCH):
         pytest.fail(f"{path} is not for {ARCH}, see {', '.join(wrong)}: build it again", pytrace=False)
     return path

@@ -10,7 +10,7 @@ terraform {
 
 variable "layer" {
   type        = string
-  description = "The layer's zip, as built by nox -s build_layer"
+  description = "The layer's zip, as nox -s build_layer leaves it"
   default     = "../../dist/cpython-3.13.15-x86_64-packages.zip"
 }
 

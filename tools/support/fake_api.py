@@ -203,7 +203,7 @@ def _read_body(connection: socket.socket, body: bytes, length: int, limit: int |
         if not more:
             raise EOFError("the loop hung up in the middle of a request")
         body += more
-    assert len(body) <= length, "the loop sent more than it said"
+    assert len(body) <= length, "the loop sent more than its Content-Length"
     return body
 
 

@@ -86,6 +86,6 @@ def interpreter(folder: Path) -> str:
         return path
     archive = ROOT / "dist" / f"{NAME}.zip"
     if not archive.exists():
-        raise SystemExit(f"{archive} is not there: run `nox -s build_layer`")
+        raise SystemExit(f"{archive} does not exist: run `nox -s build_layer`")
     unzip(archive, folder / "layer")
     return str(Layer(folder / "layer").python)
