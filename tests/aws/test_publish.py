@@ -72,7 +72,7 @@ def test_an_existing_zip_is_not_published_again(workspace: Workspace) -> None:
     assert workspace.registry.read_bytes() == first
 
 
-def test_an_older_version_with_the_same_code_is_found_whoever_published_it(workspace: Workspace) -> None:
+def test_an_older_version_with_the_same_code_is_found_regardless_of_who_published_it(workspace: Workspace) -> None:
     path = make_layer(workspace.folder / "dist")
     client = workspace.client("lambda", "eu-west-3")
     for content in (b"other", path.read_bytes(), b"another"):
