@@ -177,6 +177,13 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session
+def store(session: nox.Session) -> None:
+    """See what the cache folder takes, `-- size`; take away what is old, `-- prune [--keep N | --older-than DAYS]`."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "store", *session.posargs)
+
+
+@nox.session
 def update_pins(session: nox.Session) -> None:
     """Update pins to the newest versions, and compare their hashes from all origins: `-- [NAME...] [--dry-run]`."""
     install(session, "build")

@@ -13,6 +13,13 @@ def variable(text: str) -> tuple[str, str]:
 
 def count(text: str) -> int:
     """A number from 1 on."""
-    if (number := int(text)) < 1:
+    if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
+    return value
+
+
+def number(text: str) -> int:
+    """A number from 0 on."""
+    if (value := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return value

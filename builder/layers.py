@@ -96,7 +96,7 @@ def build_layers(
         choice = "host"  # nothing has to run
     with open_executor(choice, image, host, terminal) as executor:
         context = BuildContext(cache, store, executor, terminal)
-        results = [run_plan(each.steps, context) for each in wanted]
+        results = run_plan([each.steps[-1] for each in wanted], context)
     return tuple(
         path
         for each, result in zip(wanted, results, strict=True)

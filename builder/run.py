@@ -1,7 +1,7 @@
-"""Carries out a plan: each step once, in a sandbox of the executor, its result into the store."""
+"""Carries out plans: each step once, in a sandbox of the executor, its result into the store."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,14 @@ from builder.fetch.report import Report
 from builder.interpreters import load_interpreter
 from builder.pins import Source
 from builder.plan.steps import Assemble, Compile, InstallPackages, Pack, Step, Unpack
+from builder.scheduler import closure, run_steps
 from builder.steps.compile import compile_source
 from builder.store import Store
 from builder.unpack import unpack
 
 
 class Progress(Report, Protocol):
-    """Whoever watches a build."""
+    """Whoever watches a build; called by the threads of several steps."""
 
     def plan(self, steps: tuple[Step, ...], done: Callable[[Step], bool]) -> None: ...
 
@@ -47,30 +48,43 @@ class BuildContext:
         return {given.role: self.store.result(given) for given in step.inputs}
 
 
-def run_plan(steps: tuple[Step, ...], site: BuildContext) -> Path:
-    """Runs what is not in the store yet and gives the last step's result."""
+def run_plan(wanted: Sequence[Step], site: BuildContext) -> tuple[Path, ...]:
+    """Runs what the store lacks of some steps, and of all that they need, as one graph; gives their results in order.
+
+    Nobody prunes these, nor what they were made of, for as long as ``site.store`` lives.
+    """
+    steps = closure(wanted)
     site.store.sweep()
+    if any(isinstance(step.work, Compile | Assemble) for step in _missing(steps, wanted, site.store)):
+        site.executor.prepare()  # before anything is written: what the machine lacks is told at once
+    site.store.hold(steps)
     site.progress.plan(steps, site.store.has)
-    wanted = _needed(steps, site.store)
-    if any(isinstance(step.work, Compile | Assemble) for step in wanted):
-        site.executor.prepare()
-    for step in wanted:
-        with site.store.work_on(step, partial(site.progress.waiting, step)) as work:
-            if work is not None:
-                site.progress.started(step)
-                start = time.monotonic()
-                _run_step(step, work, site)
-                site.progress.finished(step, time.monotonic() - start, _size(work / "out"))
-    return site.store.result(steps[-1])
+    missing = _missing(steps, wanted, site.store)
+    if missing and site.store.has_older_layout():
+        site.progress.note(
+            f"{site.store.root} also has results of an older builder: `nox -s store -- prune` removes them"
+        )
+    run_steps(missing, partial(_make, site=site), site.executor.job_pool)
+    return tuple(site.store.result(step) for step in wanted)
 
 
-def _needed(steps: tuple[Step, ...], store: Store) -> tuple[Step, ...]:
-    """The steps to run, walking back from the last: what only finished steps need is not needed."""
-    wanted: set[str] = set()
+def _missing(steps: Sequence[Step], wanted: Iterable[Step], store: Store) -> tuple[Step, ...]:
+    """The steps to run, walking back from what is wanted: what only finished steps need is not needed."""
+    needed = {step.key for step in wanted}
     for step in reversed(steps):
-        if not store.has(step) and (step is steps[-1] or step.key in wanted):
-            wanted |= {step.key, *(given.key for given in step.inputs)}
-    return tuple(step for step in steps if step.key in wanted and not store.has(step))
+        if step.key in needed and not store.has(step):
+            needed |= {given.key for given in step.inputs}
+    return tuple(step for step in steps if step.key in needed and not store.has(step))
+
+
+def _make(step: Step, site: BuildContext) -> None:
+    """Runs one step, unless another build has done so by the time that it gives way."""
+    with site.store.work_on(step, partial(site.progress.waiting, step)) as work:
+        if work is not None:
+            site.progress.started(step)
+            start = time.monotonic()
+            _run_step(step, work, site)
+            site.progress.finished(step, time.monotonic() - start, _size(work / "out"))
 
 
 def _run_step(step: Step, work: Path, site: BuildContext) -> None:

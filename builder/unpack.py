@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from builder.cancellation import checkpoint
 from builder.errors import UnsafeArchive, WrongHash
 from builder.pins import Source
 
@@ -89,6 +90,7 @@ def _translate_archive_errors(archive: Path) -> Iterator[None]:
 def _unpack_tar(archive: Path, root: Path) -> None:
     with tarfile.open(archive) as tar:
         for member in tar:
+            checkpoint()
             _check_path(member.name)
             if member.issym():
                 _check_path(str(PurePosixPath(member.name).parent / member.linkname), link=member.name)
@@ -113,6 +115,7 @@ def _plain(member: tarfile.TarInfo, _: str) -> tarfile.TarInfo:
 def _unpack_zip(archive: Path, root: Path) -> None:
     with zipfile.ZipFile(archive) as bundle:
         for info in bundle.infolist():
+            checkpoint()
             _check_path(info.filename)
             mode = info.external_attr >> 16
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import get_args
 
 from builder import ROOT
-from builder.arguments import count, variable
+from builder.arguments import count, number, variable
 from builder.artifacts.download import download
 from builder.artifacts.export import export
 from builder.artifacts.verify import rebuild, verify
+from builder.cache_size import table
 from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.dist import check_dist
@@ -27,6 +28,7 @@ from builder.pins import load_pins
 from builder.plan.steps import Step
 from builder.platform import CPUS, RUNTIMES, default_arch, this_machine
 from builder.product import load_products
+from builder.prune import Policy, prune
 from builder.repository import load_repository
 from builder.reproduce import VARIATIONS, reproduce
 from builder.store import Store
@@ -112,6 +114,22 @@ def download_zips(options: argparse.Namespace, terminal: Terminal) -> None:
     """Released zips into dist/, as its manifests have them."""
     for path in download(options.origin, options.name, options.output, cache_folder(), terminal):
         print(path)
+
+
+def show_sizes(_: argparse.Namespace, __: Terminal) -> None:
+    """What the cache folder takes."""
+    print(table(Store(cache_folder())))
+
+
+def prune_store(options: argparse.Namespace, _: Terminal) -> None:
+    """What nobody asked for lately, away; prints what went."""
+    if options.keep is not None:
+        policy = Policy(newest=options.keep, days=0)
+    elif options.older_than is not None:
+        policy = Policy(newest=0, days=options.older_than)
+    else:
+        policy = Policy()
+    print(*prune(Store(cache_folder()), policy, dry_run=options.dry_run), sep="\n")
 
 
 def invoke_function(options: argparse.Namespace, terminal: Terminal) -> None:
@@ -213,6 +231,8 @@ def _parser() -> argparse.ArgumentParser:
     get.add_argument("--output", type=Path, default=ROOT / "dist", help="folder of the manifests (default: dist/)")
     get.set_defaults(command=download_zips)
 
+    _add_store(commands.add_parser("store", help="see what the cache folder takes, and take away what is old"))
+
     function = commands.add_parser("invoke", help="run a function on the layer, under AWS's emulator")
     function.add_argument("--source", required=True, type=Path, metavar="DIR", help="folder of its files")
     function.add_argument("--handler", required=True, metavar="MODULE.FUNCTION")
@@ -263,6 +283,31 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=count, default=os.cpu_count() or 1, help="processes at once (default: all cores)"
     )
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    size = commands.add_parser("size", help="print what each kind of thing takes")
+    size.set_defaults(command=show_sizes)
+
+    usual = Policy()
+    less = commands.add_parser(
+        "prune",
+        help="remove results of steps that no build used lately",
+        description=f"Removes results of steps: all but the {usual.newest} of each step that builds used last, and "
+        "those that were used within a day. What a running build needs always stays. Results of an older builder go "
+        "by their age alone. With them go logs that are a day old, and what killed builds left; downloads, roots, "
+        "wheels and zig's cache stay.",
+    )
+    which = less.add_mutually_exclusive_group()
+    which.add_argument(
+        "--keep", type=number, metavar="N", help="keep the N of each step that builds used last, and no others"
+    )
+    which.add_argument(
+        "--older-than", type=number, metavar="DAYS", help="keep what was used within so many days, and nothing else"
+    )
+    less.add_argument("--dry-run", action="store_true", help="print it; remove nothing")
+    less.set_defaults(command=prune_store)
 
 
 def _add_variations(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from builder.executors.job_pool import JobPool
 from builder.recipes import Command
 
 EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
@@ -42,7 +43,11 @@ class Sandbox(Protocol):
 
 
 class Executor(Protocol):
-    """A place that has sandboxes."""
+    """A place that has sandboxes, several at a time."""
+
+    @property
+    def job_pool(self) -> JobPool:
+        """The processes that may run there."""
 
     def prepare(self) -> None:
         """Checks that work can begin; `MissingTool` says everything that is missing."""
@@ -51,13 +56,15 @@ class Executor(Protocol):
         """A sandbox for a fresh work folder; what commands print goes to ``log``."""
 
 
-def sandbox_environment(root: str, zig: str, compiler_cache: str, epoch: int, jobs: int) -> dict[str, str]:
-    """What every command in the sandbox at ``root`` sees; ``epoch`` is the value of SOURCE_DATE_EPOCH in seconds."""
+def sandbox_environment(root: str, zig: str, compiler_cache: str, epoch: int) -> dict[str, str]:
+    """What every command in the sandbox at ``root`` sees, besides MAKEFLAGS, which depends on what else runs.
+
+    ``epoch`` is the value of SOURCE_DATE_EPOCH in seconds.
+    """
     own = {"ZIG_LOCAL_CACHE_DIR": "zig", "PATH": "bin", "TMPDIR": "tmp"}
     return {
         **FIXED_ENVIRONMENT,
         EPOCH_VARIABLE: str(epoch),
-        "MAKEFLAGS": f"-j{jobs}",
         "ZIG": zig,
         # The C start-up files and link stubs that zig makes once; what it compiles for us stays in the sandbox.
         "ZIG_GLOBAL_CACHE_DIR": compiler_cache,

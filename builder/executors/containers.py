@@ -6,7 +6,7 @@ belongs to root afterwards, and the engine may be elsewhere.
 
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +16,7 @@ import requests
 from docker.errors import DockerException
 from docker.utils.socket import frames_iter
 
-from builder.errors import ContainerFailed, NoImage
+from builder.errors import BuildError, ContainerFailed, NoImage
 from builder.executors.engine import OWNER_LABEL, Engine, this_process, translate_engine_errors
 from builder.executors.tar_archive import TarArchive, extract_tar
 
@@ -100,6 +100,11 @@ class Container:
         if code != 0 and not self._is_running():
             raise _gone()
         return int(code)
+
+    def kill_commands(self) -> None:
+        """Ends all that runs in the container but what keeps it; nothing happens if it is gone."""
+        with suppress(BuildError):
+            self.run(("/bin/sh", "-c", "kill -9 -1"), {}, lambda _: None)
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:

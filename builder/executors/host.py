@@ -4,20 +4,22 @@ Commands see one folder of programs, a fixed environment and relative paths; the
 of the folder, the locale and the clock do not get through to what they make.
 """
 
-import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
+from builder.cancellation import checkpoint
 from builder.disk import no_space
 from builder.errors import NotWritable, StepFailed
 from builder.executors import sandbox_environment
+from builder.executors.job_pool import JobPool, host_job_pool
 from builder.executors.log import StepLog
 from builder.executors.tools import PERL_MODULES, TOOLS, missing_tools
+from builder.processes import wait_for
 from builder.recipes import Command
 
 
@@ -31,6 +33,10 @@ class Host:
     epoch: int
     """Seconds; the value of SOURCE_DATE_EPOCH."""
     jobs: int
+
+    @cached_property
+    def job_pool(self) -> JobPool:
+        return host_job_pool(self.jobs)
 
     def prepare(self) -> None:
         if any(character.isspace() for character in str(self.cache)):
@@ -50,8 +56,8 @@ class Host:
         for tool in TOOLS:
             (work / "bin" / tool).symlink_to(shutil.which(tool) or tool)
         zig, compiler_cache = self.compiler / "ziglang" / "zig", self.cache / "zig"
-        environment = sandbox_environment(str(work), str(zig), str(compiler_cache), self.epoch, self.jobs)
-        return HostSandbox(work, StepLog(log), environment)
+        environment = sandbox_environment(str(work), str(zig), str(compiler_cache), self.epoch)
+        return HostSandbox(work, StepLog(log), environment, self.job_pool)
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class HostSandbox:
     root: Path
     log: StepLog
     environment: Mapping[str, str]
+    jobs: JobPool
 
     def put(self, source: Path, place: str) -> None:
         (self.root / place).symlink_to(source.resolve())
@@ -77,14 +84,9 @@ class HostSandbox:
         """It is here."""
 
     def run(self, command: Command, environment: Mapping[str, str], *, cwd: str = "src") -> None:
+        checkpoint()
         with self.log.entry(command, environment) as log:
-            process = self._start(command, environment, cwd, log)
-            try:
-                code = process.wait()
-            except BaseException:  # Ctrl-C: take the compilers along
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                raise
+            code = wait_for(self._start(command, environment, cwd, log))
         if code:
             if shutil.disk_usage(self.root).free < 1_000_000 or self.log.tells_of_a_full_disk():
                 raise no_space(self.root)
@@ -97,7 +99,8 @@ class HostSandbox:
             return subprocess.Popen(
                 command,
                 cwd=self.root / cwd,
-                env={**self.environment, **environment},
+                env={**self.environment, "MAKEFLAGS": self.jobs.makeflags, **environment},
+                pass_fds=self.jobs.descriptors,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -6,7 +6,6 @@ changes. Root is not needed.
 
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from builder.errors import FetchFailed
 from builder.fetch.report import Report
 from builder.pins import Archive
+from builder.processes import run
 
 SUITES = ("stable", "testing")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -108,7 +108,7 @@ def _private_apt(folder: Path, wanted: str) -> tuple[str, ...]:
 
 
 def _run(command: tuple[str, ...], wanted: str, cwd: Path | None = None) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    done = run(command, cwd)
     if done.returncode:
         raise unobtainable(wanted, (done.stderr.strip().splitlines() or ["no message"])[0])
     return done.stdout

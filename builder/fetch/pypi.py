@@ -1,7 +1,6 @@
 """A wheel, through pip as the machine has it set up."""
 
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from builder.errors import FetchFailed
 from builder.fetch.report import Report
 from builder.pins import Archive
+from builder.processes import run
 
 
 def download(archive: Archive, part: Path, report: Report) -> None:
@@ -32,7 +32,7 @@ def download(archive: Archive, part: Path, report: Report) -> None:
             ),
             *(f"--platform={platform}" for platform in platforms),
         )
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = run(command)
         wheel = Path(folder, archive.file)
         if done.returncode or not wheel.exists():
             errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]

@@ -1,13 +1,14 @@
 """A URL, upstream's or a mirror's: resumed where an earlier try ended, retried with growing pauses."""
 
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import requests
 from urllib3.exceptions import MaxRetryError
 
 from builder import DISTRIBUTION, __version__
+from builder.cancellation import checkpoint, on_cancel, sleep
 from builder.errors import FetchFailed
 from builder.fetch.report import Report
 from builder.pins import Archive
@@ -43,13 +44,14 @@ def download(archive: Archive, part: Path, report: Report) -> None:
                 with report.transfer(f"{archive.file} from {host}", archive.size) as progress:
                     return _resume(archive, part, progress)
             except requests.RequestException as error:
+                checkpoint()
                 if pause is None:
                     raise _Refused(_short(error)) from error
                 if isinstance(error, requests.ConnectionError) and isinstance(error.args[0], MaxRetryError):
                     _unreachable.add(host)
                     raise _Refused(_short(error)) from error
                 report.note(f"{archive.file}: {_short(error)}; trying again in {pause:.0f} s")
-                time.sleep(pause)
+                sleep(pause)
     except _Refused as error:
         raise FetchFailed(f"{archive.url}:", f"{error}.", "") from error
 
@@ -62,7 +64,10 @@ def _resume(archive: Archive, part: Path, progress: Callable[[int], None]) -> No
     headers = {"User-Agent": f"{DISTRIBUTION}/{__version__}", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    with requests.get(archive.url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+    with (
+        requests.get(archive.url, headers=headers, stream=True, timeout=TIMEOUT) as answer,
+        on_cancel(lambda: _hang_up(answer)),
+    ):
         if answer.status_code >= 500 or answer.status_code == 429:
             raise _Unfinished(f"the server answers {answer.status_code}")
         if answer.status_code == 416:  # what is here cannot be the beginning of that file
@@ -82,6 +87,12 @@ def _resume(archive: Archive, part: Path, progress: Callable[[int], None]) -> No
                 progress(have)
     if have < archive.size:
         raise _Unfinished(f"the answer ended after {have} of {archive.size} bytes")
+
+
+def _hang_up(answer: requests.Response) -> None:
+    """Ends what is read of an answer, by whatever thread; that is a shorter answer then."""
+    with suppress(ValueError, RuntimeError, OSError):  # it has come to its end meanwhile
+        answer.raw.shutdown()
 
 
 def _short(error: Exception) -> str:

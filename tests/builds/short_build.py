@@ -21,9 +21,8 @@ def build(cache: Path, dist: Path, image: str, terminal: Terminal) -> None:
     host = Host(cache, store.result(steps["toolchain"]), epoch(load_pins(), PRODUCT), 2)
     with open_executor("container" if image else "host", image, host, terminal) as executor:
         context = BuildContext(cache, store, executor, terminal)
-        for name in SHORT:
-            run_plan((steps["toolchain"], steps[name]), context)
-        export(run_plan(tuple(steps.values()), context), dist, store.lock("export"))
+        *_, layer = run_plan((*(steps[name] for name in SHORT), steps["layer"]), context)
+        export(layer, dist, store.lock("export"))
 
 
 def main(cache: str, dist: str, image: str = "") -> int:

@@ -67,7 +67,7 @@ def test_a_second_build_in_a_different_environment_gives_the_same_bytes(
     dist: Path, shared_build_cache: BuildCache, tmp_path: Path
 ) -> None:
     store = Store(shared_build_cache.cache)
-    for step in (*(shared_build_cache.cache / "store").glob("packages-*"), store.result(planned()["layer"]).parent):
+    for step in (*store.folder.glob("packages-*"), store.result(planned()["layer"]).parent):
         step.rename(tmp_path / step.name)
     other = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C.UTF-8", "USER": "mallory", "HOME": str(tmp_path)}
     done = build_with_packages(tmp_path / "dist", shared_build_cache.cache, env=other, umask=0o077)

@@ -108,7 +108,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     with pytest.MonkeyPatch.context() as patch:
         folders = (str(folder / "sources"), str(cache_folder() / "downloads"), os.environ.get(SOURCES_VARIABLE, ""))
         patch.setenv(SOURCES_VARIABLE, os.pathsep.join(filter(None, folders)))
-        result = run_plan(steps, BuildContext(folder / "cache", own, host, Terminal()))
+        (result,) = run_plan(steps[-1:], BuildContext(folder / "cache", own, host, Terminal()))
     return Tiny(repository, steps, result)
 
 

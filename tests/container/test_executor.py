@@ -1,10 +1,14 @@
 """builder.executors.container: a sandbox in a container behaves like one on the host."""
 
+import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from builder.cancellation import Cancelled, CancelScope
 from builder.errors import MissingTool, NoImage, StepFailed
 from builder.executors import FIXED_ENVIRONMENT
 from builder.executors.choice import open_executor
@@ -14,7 +18,7 @@ from builder.executors.engine import Engine
 from builder.executors.host import Host
 from builder.executors.images import Images
 from builder.executors.tools import TOOLS
-from tests.unit.fakes import RecordingReport
+from tests.unit.fakes import RecordingReport, wait_until
 
 from .conftest import IMAGE
 
@@ -66,10 +70,10 @@ def test_a_command_sees_a_fixed_environment_and_nothing_else(sandbox: ContainerS
         "MAKEFLAGS": "-j3",
         "ZIG": "/work/compiler/ziglang/zig",
         "ZIG_GLOBAL_CACHE_DIR": "/work/zig-cache",
-        "ZIG_LOCAL_CACHE_DIR": "/work/room/zig",
-        "PATH": "/work/room/bin",
-        "HOME": "/work/room",
-        "TMPDIR": "/work/room/tmp",
+        "ZIG_LOCAL_CACHE_DIR": "/work/sandboxes/work/zig",
+        "PATH": "/work/sandboxes/work/bin",
+        "HOME": "/work/sandboxes/work",
+        "TMPDIR": "/work/sandboxes/work/tmp",
         "CC": "cc",
     }
 
@@ -103,6 +107,67 @@ def test_the_next_sandbox_has_nothing_of_the_previous_one(
     another = make_sandbox(executor, tmp_path / "another")
     another.run(("ls", "../out"), {})
     assert output(another) == []
+
+
+def test_two_sandboxes_at_a_time_do_not_know_of_each_other(
+    executor: ContainerExecutor, sandbox: ContainerSandbox, tmp_path: Path
+) -> None:
+    another = make_sandbox(executor, tmp_path / "another")
+    with ThreadPoolExecutor() as threads:
+        word = "echo $0 > ../out/word; sleep 0.3; cat ../out/*"
+        for one in (sandbox, another):
+            threads.submit(one.run, ("sh", "-c", word, one.work.name), {})
+    assert [output(one) for one in (sandbox, another)] == [["work"], ["another"]]
+    for one in (sandbox, another):
+        one.bring("out")
+        assert (one.work / "out" / "word").read_text(encoding="utf-8") == f"{one.work.name}\n"
+
+
+def test_a_sandbox_goes_when_its_work_folder_is_gone_and_no_earlier(
+    executor: ContainerExecutor, sandbox: ContainerSandbox, tmp_path: Path
+) -> None:
+    sandbox.run(("true",), {})
+    another = make_sandbox(executor, tmp_path / "another")
+    another.run(("ls", "../.."), {})
+    assert output(another) == ["another", "work"]
+    shutil.rmtree(sandbox.work)
+    third = make_sandbox(executor, tmp_path / "third")
+    third.run(("ls", "../.."), {})
+    assert output(third) == ["another", "third"]
+
+
+def test_sandboxes_share_the_jobs(executor: ContainerExecutor, sandbox: ContainerSandbox) -> None:
+    with executor.job_pool as jobs:
+        for _ in range(2):
+            assert jobs.claim()
+            sandbox.run(("sh", "-c", "echo $MAKEFLAGS"), {})
+    assert output(sandbox) == ["-j3", "-j1"]
+
+
+def test_the_compiler_comes_once_for_sandboxes_that_are_made_at_a_time(
+    executor: ContainerExecutor, tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        works = [tmp_path / str(number) for number in range(4)]
+        sandboxes = list(threads.map(partial(make_sandbox, executor), works))
+        list(threads.map(lambda each: each.run(("sh", "-c", "$ZIG"), {}), sandboxes))
+    assert [output(each) for each in sandboxes] == [["zig"]] * 4
+
+
+def test_a_failure_ends_the_commands_of_other_sandboxes_and_the_container_lives_on(
+    executor: ContainerExecutor, sandbox: ContainerSandbox, tmp_path: Path
+) -> None:
+    scope, another = CancelScope(), make_sandbox(executor, tmp_path / "another")
+    with ThreadPoolExecutor() as threads:
+        long = threads.submit(scope.run, partial(sandbox.run, ("sh", "-c", "echo here; sleep 600 & wait"), {}))
+        wait_until(lambda: sandbox.log.path.exists() and output(sandbox) == ["here"])
+        scope.cancel()
+        with pytest.raises(Cancelled):
+            long.result()
+        with pytest.raises(Cancelled):
+            threads.submit(scope.run, partial(another.run, ("true",), {})).result()
+    another.run(("sh", "-c", "for process in /proc/[0-9]*; do cat $process/cmdline; echo; done"), {})
+    assert "sleep" not in " ".join(output(another))
 
 
 def test_nothing_in_a_sandbox_belongs_to_root(sandbox: ContainerSandbox) -> None:

@@ -78,7 +78,7 @@ class Machine:
 
     def run(self, step: Step) -> dict[str, str]:
         """Runs a step, after its inputs; returns path → sha256 of its result."""
-        folder = run_plan(tuple(_with_inputs(step)), self.context)
+        (folder,) = run_plan((step,), self.context)
         files = (path for path in folder.rglob("*") if path.is_file() and path != folder / "step.json")
         return {str(path.relative_to(folder)): file_sha256(path) for path in files}
 
@@ -90,12 +90,6 @@ class Machine:
         added = {field.name: repr(getattr(recipe, field.name)) for field in fields(recipe)}
         inputs = (self.steps["toolchain"], *(self.steps[need] for need in recipe.needs))
         return self.run(Step(name, work, inputs, {**own.key_inputs, **added}))
-
-
-def _with_inputs(step: Step) -> Iterator[Step]:
-    for each in step.inputs:
-        yield from _with_inputs(each)
-    yield step
 
 
 def with_inputs(step: Step, *replacements: Step) -> Step:

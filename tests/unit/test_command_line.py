@@ -74,8 +74,9 @@ class CommandLine:
         return done.returncode, done.stdout, done.stderr
 
     def build(self, *arguments: str, **changes: str) -> tuple[int, str]:
-        """Exit code and standard error of a build that cannot get to its end."""
-        code, out, err = self.run("build-layer", f"--output={self.folder / 'dist'}", *arguments, **changes)
+        """Exit code and standard error of a build that cannot get to its end, with one step after the other."""
+        command = ("build-layer", f"--output={self.folder / 'dist'}", "--jobs=1", *arguments)
+        code, out, err = self.run(*command, **changes)
         assert out == ""
         assert not (self.folder / "dist").exists()
         return code, err
@@ -193,6 +194,12 @@ def test_packages_that_are_not_locked_are_refused_before_anything_is_built(build
         ("build-layer", "--in=garden"),
         ("build-layer", "--jobs=many"),
         ("build-layer", "--no-such"),
+        ("build-layer", "--jobs=0"),
+        ("store",),
+        ("store", "size", "--keep=1"),
+        ("store", "prune", "--keep=-1"),
+        ("store", "prune", "--older-than=week"),
+        ("store", "prune", "--keep=1", "--older-than=1"),
     ],
 )
 def test_a_wrong_command_line_shows_the_usage(builder: CommandLine, arguments: tuple[str, ...]) -> None:
@@ -320,8 +327,9 @@ def test_a_read_only_cache_is_not_writable(builder: CommandLine, private_mount: 
 COMPILER = """#!/bin/sh
 # Every call of the compiler: waits if it is told to, then leaves what it should.
 if [ -n "$(cat {folder}/wait 2>/dev/null)" ]; then
-    echo $$ >> {folder}/pids
-    sleep 600
+    sleep 600 &
+    echo $$ $! >> {folder}/pids
+    wait
 fi
 previous=
 for word; do
@@ -492,7 +500,7 @@ def test_a_disk_that_fills_up_while_unpacking_is_no_space(stand_in: StandIn, pri
 
 @dataclass(frozen=True)
 class Running:
-    """A build in the middle of zlib's step, and the processes of its compiler."""
+    """A build in the middle of zlib's step, and its compiler's process with the one below it."""
 
     process: subprocess.Popen[str]
     compilers: list[int]
@@ -507,7 +515,7 @@ def _hear_ctrl_c() -> None:
 def running(stand_in: StandIn) -> Iterator[Running]:
     stand_in.make()
     (stand_in.folder / "wait").write_text("yes", encoding="utf-8")
-    command = stand_in.command("build-layer", f"--output={stand_in.folder / 'dist'}", "--jobs=2")
+    command = stand_in.command("build-layer", f"--output={stand_in.folder / 'dist'}", "--jobs=1")
     process = subprocess.Popen(
         command,
         cwd=stand_in.root,
@@ -519,11 +527,11 @@ def running(stand_in: StandIn) -> Iterator[Running]:
     )
     pids = stand_in.folder / "pids"
 
-    def both_wait() -> bool:
+    def at_work() -> bool:
         assert process.poll() is None, process.communicate()
-        return pids.exists() and len(pids.read_text(encoding="utf-8").splitlines()) == 2
+        return pids.exists() and pids.read_text(encoding="utf-8").endswith("\n")
 
-    wait_until(both_wait)
+    wait_until(at_work)
     yield Running(process, [int(pid) for pid in pids.read_text(encoding="utf-8").split()])
     process.kill()
     process.communicate()
@@ -549,3 +557,35 @@ def test_a_build_that_is_stopped_takes_its_compilers_along_and_the_next_goes_on(
     code, err = stand_in.build()
     assert code == 12  # bzip2, as ever
     assert [line.split()[1] for line in err.splitlines() if line.startswith("✓")] == ["zlib-x86_64"]
+
+
+def test_a_step_that_fails_takes_the_compilers_of_the_others_along(stand_in: StandIn) -> None:
+    """That of zlib would wait, and bzip2 cannot be had."""
+    stand_in.make()
+    (stand_in.folder / "wait").write_text("yes", encoding="utf-8")
+    code, err = stand_in.build("--jobs=2")
+    assert code == 12
+    assert complaint(err)[0].startswith("bzip2 ")
+    assert [line.split()[1] for line in err.splitlines() if line.startswith("✓")] == ["toolchain"]
+    pids = stand_in.folder / "pids"
+    compilers = pids.read_text(encoding="utf-8").split() if pids.exists() else []
+    wait_until(lambda: not any(is_running(int(pid)) for pid in compilers))
+    assert list((stand_in.cache / "work").iterdir()) == []
+
+
+def test_what_was_built_is_in_the_table_and_goes_when_it_is_pruned(stand_in: StandIn) -> None:
+    stand_in.make(ballast=2_000_000)
+    stand_in.build()
+    code, out, err = stand_in.run("store", "size")
+    assert (code, err) == (0, "")
+    assert re.search(r"^steps +2 +2\.\d MB ", out, re.MULTILINE), out
+    code, out, err = stand_in.run("store", "prune", "--keep=0", "--dry-run")
+    assert (code, err) == (0, "")
+    assert sorted(line.split()[2] for line in out.splitlines()[:-1]) == ["toolchain", "zlib-x86_64"]
+    assert stand_in.plan()["toolchain"] == "done"
+    assert stand_in.run("store", "prune")[:2] == (0, "0.0 MB were freed\n")
+    assert stand_in.plan()["toolchain"] == "done"
+    code, out, err = stand_in.run("store", "prune", "--keep=0")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"2\.\d MB were freed", out.splitlines()[-1])
+    assert set(stand_in.plan().values()) == {"run"}

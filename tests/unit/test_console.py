@@ -5,12 +5,13 @@ import pty
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from builder.console import Terminal
 from builder.pins import Archive
-from builder.plan import Step, Unpack
+from builder.plan.steps import Step, Unpack
 
 from .fakes import ROOT, a_source
 
@@ -90,12 +91,10 @@ def test_stopping_when_nothing_runs_says_nothing(terminal: Terminal, capsys: pyt
 
 
 WORK = """
-import time
 from tests.unit.test_console import STEPS, Terminal
 terminal = Terminal()
 terminal.plan(STEPS, lambda step: step is STEPS[0])
 terminal.started(STEPS[1])
-time.sleep(0.3)  # a spinner needs a moment to turn
 terminal.finished(STEPS[1], 1.25, 1_500_000)
 terminal.started(STEPS[2])
 with terminal.transfer("file.tar.gz", 100) as progress:
@@ -127,6 +126,50 @@ def test_a_terminal_shows_what_happens_now_and_is_left_as_it_was() -> None:
     assert hidden in seen
     assert seen.rindex(shown) > seen.rindex(hidden)
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen)
-    assert "[1/2] zlib-x86_64 …" in plain
+    assert re.search(r"\[1/2\] zlib-x86_64 0:00:0\d", plain)
     assert "✓ zlib-x86_64                  1.2 s      1.5 MB" in plain
     assert "file.tar.gz" in plain
+
+
+SIDE_BY_SIDE = """
+import sys, time
+from tests.unit.test_console import STEPS, Terminal
+terminal = Terminal()
+terminal.plan(STEPS, lambda step: False)
+for step in STEPS:
+    terminal.started(step)
+time.sleep(1.5)  # the lines are drawn four times in a second
+terminal.finished(STEPS[1], 1.25, 1_500_000)
+with terminal.transfer("file.tar.gz", 100) as progress:
+    progress(50)
+    time.sleep(0.5)
+terminal.stop()
+print("after", file=sys.stderr)
+"""
+
+
+def test_each_step_that_runs_has_a_line_with_its_time() -> None:
+    seen = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", on_a_terminal(SIDE_BY_SIDE))
+    lines = [line.strip() for line in re.split(r"[\r\n]+", seen)]
+    assert any(re.search(r"\[1/3\] toolchain +0:00:01", line) for line in lines)
+    assert lines.count("✓ zlib-x86_64                  1.2 s      1.5 MB") == 1
+    after = " ".join(lines[lines.index("✓ zlib-x86_64                  1.2 s      1.5 MB") :])
+    assert re.search(r"\[1/3\] toolchain +0:00:0\d . \[3/3\] layer-x86_64-lean +0:00:0\d file\.tar\.gz", after), after
+    assert "[2/3]" not in after
+    assert lines[-2:] == ["after", ""]
+
+
+def test_lines_of_several_threads_are_whole(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    def report(number: int) -> None:
+        step = a_step(f"step-{number}")
+        for _ in range(50):
+            terminal.started(step)
+            terminal.note(f"{number} " * 10)
+            terminal.finished(step, number, 1_000_000)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(report, range(8)))
+    lines = sorted(said(capsys))
+    notes = [f"  {f'{number} ' * 10}" for number in range(8) for _ in range(50)]
+    ends = [f"✓ step-{number:<19} {number:7.1f} s      1.0 MB" for number in range(8) for _ in range(50)]
+    assert lines == sorted((*notes, *ends))

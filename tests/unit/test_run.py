@@ -1,5 +1,6 @@
 """builder.run: each step once, in a sandbox of its own, its result into the store. Real commands, small sources."""
 
+import os
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +15,14 @@ from builder.errors import FetchFailed, MissingTool, PatchRejected, StepFailed, 
 from builder.executors.host import Host
 from builder.fetch import SOURCES_VARIABLE
 from builder.pins import Archive, Consumed, Source
-from builder.plan import Compile, Step, Unpack
+from builder.plan.steps import Compile, Step, Unpack
 from builder.recipes import Command, Recipe
 from builder.run import BuildContext, run_plan
 from builder.store import Store
 from builder.unpack import tree_sha256
 
-from .fakes import RecordingReport, a_source
+from .fakes import RecordingReport, a_source, wait_until
+from .test_host import is_running
 
 POEM = "".join(f"line {number}\n" for number in range(1, 13))
 COPY: Command = ("cp", "poem", "../out/poem")
@@ -76,6 +78,11 @@ def site(tmp_path: Path) -> BuildContext:
     return BuildContext(cache, Store(cache), Host(cache, tmp_path / "compiler", 0, 1), Watcher())
 
 
+def with_jobs(site: BuildContext, jobs: int) -> BuildContext:
+    assert isinstance(site.executor, Host)
+    return replace(site, executor=replace(site.executor, jobs=jobs))
+
+
 def watcher(site: BuildContext) -> Watcher:
     assert isinstance(site.progress, Watcher)
     return site.progress
@@ -96,6 +103,12 @@ def a_step(
     return Step(name, work, inputs, {"name": name, "commands": repr(recipe.commands), **keys})
 
 
+def run(step: Step, site: BuildContext) -> Path:
+    """The result of one step."""
+    (result,) = run_plan((step,), site)
+    return result
+
+
 def files_in(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
@@ -109,7 +122,7 @@ def leftovers(site: BuildContext) -> list[Path]:
 
 
 def test_a_recipes_result_is_what_it_left_in_out_and_its_licences(source: Source, site: BuildContext) -> None:
-    result = run_plan((a_step(source),), site)
+    result = run(a_step(source), site)
     assert files_in(result) == {
         "poem": POEM,
         "licenses/thing/LICENSE": "do",
@@ -122,7 +135,7 @@ def test_a_recipes_result_is_what_it_left_in_out_and_its_licences(source: Source
 
 
 def test_a_source_is_laid_out_as_it_is(source: Source, site: BuildContext) -> None:
-    result = run_plan((Step("raw", Unpack(source, source.archives), (), {}),), site)
+    result = run(Step("raw", Unpack(source, source.archives), (), {}), site)
     assert files_in(result) == {"poem": POEM, "LICENSE": "do", "docs/COPYING": "copy"}
 
 
@@ -138,7 +151,7 @@ def test_wrappers_files_environment_and_needs_are_in_the_room(source: Source, si
     second = a_step(
         source, name="second", inputs=(first,), recipe=recipe, wrappers={"cc": '#!/bin/sh\necho "cc was told: $1"\n'}
     )
-    result = run_plan((first, second), site)
+    result = run(second, site)
     assert files_in(result)["all"] == f"answers\n{POEM}cc was told: a word\n"
 
 
@@ -171,7 +184,7 @@ def good_patch(tmp_path: Path) -> Path:
 
 
 def test_a_patch_that_fits_is_applied(source: Source, site: BuildContext, good_patch: Path) -> None:
-    result = run_plan((a_step(source, patches=(good_patch,)),), site)
+    result = run(a_step(source, patches=(good_patch,)), site)
     assert files_in(result)["poem"] == POEM.replace("line 7", "LINE 7")
 
 
@@ -180,13 +193,13 @@ def test_patches_are_applied_one_after_the_other(
 ) -> None:
     before = lines(4, 10).replace("line 7", "LINE 7")
     second = patch(tmp_path, before, before.replace("LINE 7", "Line seven"), start=4, name="0002-b.patch")
-    result = run_plan((a_step(source, patches=(good_patch, second)),), site)
+    result = run(a_step(source, patches=(good_patch, second)), site)
     assert "Line seven" in files_in(result)["poem"]
 
 
 def rejected(source: Source, site: BuildContext, *patches: Path) -> PatchRejected:
     with pytest.raises(PatchRejected) as caught:
-        run_plan((a_step(source, patches=patches),), site)
+        run(a_step(source, patches=patches), site)
     assert caught.value.exit_code == 14
     assert caught.value.what == f"{patches[-1].name} does not apply."
     assert "CONTRIBUTING.md" in caught.value.do
@@ -210,7 +223,7 @@ def test_a_patch_that_would_apply_only_with_fuzz_is_rejected(
     fuzzy = patch(tmp_path, before, before.replace("line 7", "LINE 7"), start=4)
     # It is this patch's fuzz and nothing else that is refused: left alone, patch would take it.
     lenient = a_step(source, ("patch", "-p1", "-i", str(fuzzy)), COPY, name="lenient")
-    assert "LINE 7" in files_in(run_plan((lenient,), site))["poem"]
+    assert "LINE 7" in files_in(run(lenient, site))["poem"]
     assert "FAILED" in rejected(source, site, fuzzy).why
 
 
@@ -253,7 +266,7 @@ def chain(source: Source) -> tuple[Step, ...]:
 
 def names_run(steps: tuple[Step, ...], site: BuildContext) -> list[str]:
     again = replace(site, progress=Watcher())
-    run_plan(steps, again)
+    run_plan(steps[-1:], again)
     return watcher(again).begun
 
 
@@ -268,19 +281,19 @@ def test_from_nothing_every_step_runs_in_order(chain: tuple[Step, ...], site: Bu
 
 
 def test_a_lost_step_alone_runs_again(chain: tuple[Step, ...], site: BuildContext) -> None:
-    run_plan(chain, site)
+    run_plan(chain[-1:], site)
     forget(site, chain[3])
     assert names_run(chain, site) == ["last"]
 
 
 def test_what_only_finished_steps_need_does_not_run(chain: tuple[Step, ...], site: BuildContext) -> None:
-    run_plan(chain, site)
+    run_plan(chain[-1:], site)
     forget(site, chain[0], chain[1])
     assert names_run(chain, site) == []
 
 
 def test_what_an_unfinished_step_needs_runs_before_it(chain: tuple[Step, ...], site: BuildContext) -> None:
-    run_plan(chain, site)
+    run_plan(chain[-1:], site)
     forget(site, chain[0], chain[2], chain[3])
     assert names_run(chain, site) == ["first", "third", "last"]
 
@@ -288,16 +301,71 @@ def test_what_an_unfinished_step_needs_runs_before_it(chain: tuple[Step, ...], s
 def test_after_a_failure_the_finished_steps_stay(chain: tuple[Step, ...], source: Source, site: BuildContext) -> None:
     failing = a_step(source, ("false",), name="failing", inputs=(chain[1],))
     with pytest.raises(StepFailed, match="`false` failed"):
-        run_plan((*chain[:2], failing), site)
+        run(failing, site)
     assert watcher(site).ended[-1][0] == "second"
     assert leftovers(site) == []
     assert names_run(chain, site) == ["third", "last"]
 
 
+def test_two_plans_run_as_one_and_each_gets_its_result(source: Source, site: BuildContext) -> None:
+    shared = a_step(source, name="shared")
+    plans = [a_step(source, name=name, inputs=(shared,)) for name in ("one", "two")]
+    results = run_plan((*plans, plans[0]), site)
+    assert results == tuple(map(site.store.result, (*plans, plans[0])))
+    assert all(files_in(result)["poem"] == POEM for result in results)
+    assert watcher(site).begun == ["shared", "one", "two"]
+
+
+def test_a_plan_that_is_done_keeps_no_other_from_running(chain: tuple[Step, ...], site: BuildContext) -> None:
+    run_plan(chain[1:2], site)
+    again = replace(site, progress=Watcher())
+    run_plan((chain[1], chain[2]), again)
+    assert watcher(again).begun == ["third"]
+
+
+def test_steps_that_do_not_need_each_other_run_side_by_side(source: Source, site: BuildContext, tmp_path: Path) -> None:
+    """Each waits for the other's word, in a pipe that nobody else opens."""
+    for pipe in ("one", "two"):
+        os.mkfifo(tmp_path / pipe)
+    one = a_step(source, ("sh", "-c", f"echo word > {tmp_path}/one; cat {tmp_path}/two"), COPY, name="one")
+    two = a_step(source, ("sh", "-c", f"cat {tmp_path}/one; echo word > {tmp_path}/two"), COPY, name="two")
+    run_plan((one, two), with_jobs(site, 2))
+    assert sorted(name for name, _ in watcher(site).ended) == ["one", "two"]
+
+
+def test_a_failure_ends_the_commands_of_the_other_steps_and_leaves_nothing_of_them(
+    source: Source, site: BuildContext, tmp_path: Path
+) -> None:
+    pids, ready = tmp_path / "pids", tmp_path / "ready"
+    os.mkfifo(ready)
+    long = a_step(source, ("sh", "-c", f"sleep 600 & echo $$ $! > {pids}; echo > {ready}; wait"), name="long")
+    failing = a_step(source, ("sh", "-c", f"cat {ready}; exit 3"), name="failing")
+    with pytest.raises(StepFailed, match="exit code 3"):
+        run_plan((long, failing), with_jobs(site, 2))
+    wait_until(lambda: not any(is_running(int(pid)) for pid in pids.read_text(encoding="ascii").split()))
+    assert leftovers(site) == []
+    assert not site.store.has(long)
+    assert watcher(site).ended == []
+
+
+def test_results_of_an_older_builder_are_told_of_and_left_alone(source: Source, site: BuildContext) -> None:
+    step = a_step(source)
+    older = site.cache / "store" / step.name / step.key
+    older.mkdir(parents=True)
+    (older / "step.json").write_text("{}", encoding="utf-8")
+    assert files_in(run(step, site))["poem"] == POEM
+    (note,) = (note for note in watcher(site).notes if "older builder" in note)
+    assert "nox -s store -- prune" in note
+    assert sorted(older.iterdir()) == [older / "step.json"]
+    watcher(site).notes.clear()
+    run(step, site)
+    assert watcher(site).notes == []
+
+
 def test_the_machine_is_looked_at_only_if_something_is_to_be_compiled(
     chain: tuple[Step, ...], source: Source, site: BuildContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_plan(chain, site)
+    run_plan(chain[-1:], site)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert names_run(chain, site) == []
     assert names_run((Step("raw", Unpack(source, source.archives), (), {}),), site) == ["raw"]
@@ -310,7 +378,7 @@ def test_a_log_begins_anew_with_each_try(source: Source, site: BuildContext) -> 
     failing = a_step(source, ("sh", "-c", "echo once; exit 1"))
     for _ in range(2):
         with pytest.raises(StepFailed):
-            run_plan((failing,), site)
+            run(failing, site)
     (log,) = (site.cache / "logs").iterdir()
     assert log.read_text(encoding="utf-8").count("\nonce\n") == 1
 
@@ -318,7 +386,7 @@ def test_a_log_begins_anew_with_each_try(source: Source, site: BuildContext) -> 
 def test_a_source_that_cannot_be_had_leaves_nothing(source: Source, site: BuildContext) -> None:
     missing = replace(source, archives=(replace(source.archives[0], sha256="0" * 64),))
     with pytest.raises(FetchFailed):
-        run_plan((a_step(missing),), site)
+        run(a_step(missing), site)
     assert leftovers(site) == []
 
 
@@ -326,14 +394,14 @@ def test_files_consumed_that_are_not_the_pinned_ones_are_refused(
     source: Source, site: BuildContext, tmp_path: Path
 ) -> None:
     with pytest.raises(WrongHash, match=r"files of thing 1\.0"):
-        run_plan((a_step(replace(source, consumed=Consumed(("poem",), "0" * 64))),), site)
+        run(a_step(replace(source, consumed=Consumed(("poem",), "0" * 64))), site)
     (tmp_path / "poem").write_text(POEM, encoding="utf-8")
     right = Consumed(("po*",), tree_sha256(tmp_path, (tmp_path / "poem",)))
-    assert run_plan((a_step(replace(source, consumed=right)),), site).is_dir()
+    assert run(a_step(replace(source, consumed=right)), site).is_dir()
 
 
 def test_a_step_that_changes_what_it_consumes_is_found_out(source: Source, site: BuildContext, tmp_path: Path) -> None:
     (tmp_path / "poem").write_text(POEM, encoding="utf-8")
     pinned = Consumed(("poem",), tree_sha256(tmp_path, (tmp_path / "poem",)))
     with pytest.raises(WrongHash):
-        run_plan((a_step(replace(source, consumed=pinned), ("sed", "-i", "s/1/one/", "poem"), COPY),), site)
+        run(a_step(replace(source, consumed=pinned), ("sed", "-i", "s/1/one/", "poem"), COPY), site)

@@ -13,8 +13,9 @@ import pytest
 
 from builder.errors import NotWritable, StepFailed
 from builder.pins import Archive
-from builder.plan import Step, Unpack
+from builder.plan.steps import Step, Unpack
 from builder.store import Store
+from builder.uses import keys_in_use
 
 from .fakes import ROOT, PrivateMount, a_source, wait_until
 
@@ -126,6 +127,34 @@ def test_reasons_compare_with_the_last_result(tmp_path: Path) -> None:
     assert store.reasons(step({"version": "d"})) == ["version: b → d"]
 
 
+def test_reasons_compare_with_the_result_that_a_build_used_last(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for age, version in enumerate("ab"):
+        build(store, step({"version": version}))
+        os.utime(store.result(step({"version": version})) / "step.json", (age, age))
+    store.hold((step({"version": "a"}),))
+    assert store.reasons(step({"version": "c"})) == ["version: a → c"]
+
+
+@pytest.mark.parametrize("damaged", [b"", b"{", b"\xff\xfe", b"[]", b"null", b'{"version": 1}', None], ids=str)
+def test_a_damaged_record_is_passed_over(tmp_path: Path, damaged: bytes | None) -> None:
+    store = Store(tmp_path)
+    for age, version in enumerate("ab"):
+        build(store, step({"version": version}))
+        os.utime(store.result(step({"version": version})) / "step.json", (age, age))
+    record = store.result(step({"version": "b"})) / "step.json"
+    if damaged is None:
+        record.unlink()
+    else:
+        record.write_bytes(damaged)
+    assert store.reasons(step({"version": "c"})) == ["version: a → c"]
+    assert store.reasons(step({"version": "b"})) == []
+    build(store, step({"version": "c"}))
+    (store.result(step({"version": "c"})) / "step.json").unlink()
+    (store.result(step({"version": "a"})) / "step.json").unlink()
+    assert store.reasons(step({"version": "d"})) == ["what was built here has no record that can be read"]
+
+
 def test_another_steps_results_are_no_reason(tmp_path: Path) -> None:
     store = Store(tmp_path)
     build(store, step(name="bzip2-x86_64"))
@@ -228,6 +257,119 @@ def test_a_process_at_work_is_not_swept(tmp_path: Path, worker: subprocess.Popen
 def test_sweeping_an_empty_store_makes_nothing(tmp_path: Path) -> None:
     Store(tmp_path / "store").sweep()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_on_its_way_out_is_swept(tmp_path: Path) -> None:
+    (tmp_path / "trash" / "key.abc").mkdir(parents=True)
+    (tmp_path / "trash" / "key.abc" / "file").touch()
+    Store(tmp_path).sweep()
+    assert list((tmp_path / "trash").iterdir()) == []
+
+
+# Who needs what.
+
+
+def uses(store: Store) -> list[Path]:
+    return list((store.root / "locks").glob("*.use"))
+
+
+def test_what_is_held_is_in_use_for_as_long_as_the_store_lives(tmp_path: Path) -> None:
+    one, two = step(), step({"source zlib": "2" * 64})
+    store = Store(tmp_path)
+    store.hold((one,))
+    store.hold((two,))
+    assert keys_in_use(tmp_path / "locks") == {one.key, two.key}
+    del store
+    assert keys_in_use(tmp_path / "locks") == set()
+    assert uses(Store(tmp_path)) == []
+
+
+HOLDING = """
+import sys, time
+from pathlib import Path
+from builder.store import Store
+from tests.unit.test_store import step
+store = Store(Path(sys.argv[1]))
+store.hold((step(),))
+print("at work", flush=True)
+if sys.argv[2] == "wait":
+    time.sleep(600)
+"""
+
+
+def holding(root: Path, how: str) -> "subprocess.Popen[str]":
+    command = (sys.executable, "-c", HOLDING, str(root), how)
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_killed_build_holds_nothing_and_what_it_left_is_swept(tmp_path: Path) -> None:
+    with holding(tmp_path, "wait") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        assert keys_in_use(tmp_path / "locks") == {step().key}
+        Store(tmp_path).sweep()
+        assert len(uses(Store(tmp_path))) == 1
+        kill(process)
+    assert len(uses(Store(tmp_path))) == 1
+    Store(tmp_path).sweep()
+    assert uses(Store(tmp_path)) == []
+
+
+def test_a_build_that_ends_leaves_nothing(tmp_path: Path) -> None:
+    with holding(tmp_path, "go") as process:
+        process.communicate()
+    assert process.returncode == 0
+    assert uses(Store(tmp_path)) == []
+
+
+def test_what_a_build_starts_does_not_hold_in_its_stead(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.hold((step(),))
+    with subprocess.Popen(("sleep", "600")) as child:
+        del store
+        assert keys_in_use(tmp_path / "locks") == set()
+        child.kill()
+
+
+def test_holding_marks_results_as_used_and_no_others(tmp_path: Path) -> None:
+    store, other = Store(tmp_path), step({"source zlib": "2" * 64})
+    for one in (step(), other):
+        build(store, one)
+        os.utime(store.result(one) / "step.json", (1, 1))
+    store.hold((step(), step({"source zlib": "3" * 64})))
+    used = {result.key: result.used for result in store.results()}
+    assert used[step().key] > 1
+    assert used[other.key] == 1
+
+
+# The layout before had no folder of its own.
+
+
+def lay_older(root: Path, one: Step) -> Path:
+    folder = root / "store" / one.name / one.key
+    folder.mkdir(parents=True)
+    (folder / "step.json").write_text("{}", encoding="utf-8")
+    return folder
+
+
+def test_results_of_the_older_layout_are_never_read(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert not store.has_older_layout()
+    lay_older(tmp_path, step())
+    assert store.has_older_layout()
+    assert not store.has(step())
+    assert store.reasons(step()) == ["never built here"]
+    build(store, step())
+    assert [result.current for result in store.results()] == [True, False]
+
+
+def test_results_of_a_newer_layout_are_none_of_ours(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    newer = store.root / "store" / "v3" / step().name / step().key
+    newer.mkdir(parents=True)
+    (newer / "step.json").touch()
+    assert list(store.results()) == []
+    assert not store.has_older_layout()
 
 
 def test_a_store_that_nobody_may_write_to_is_not_writable() -> None:

@@ -17,6 +17,7 @@ from builder.executors.tar_archive import TarArchive
 from builder.fetch import fetch
 from builder.layers import Request, build_layers
 from builder.pins import load_pins
+from builder.store import Store
 from builder.unpack import unpack
 from tools.regrtest import modules
 from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, TARGET, Layer
@@ -74,7 +75,8 @@ def _lay_out(folder: Path, cache: Path, terminal: Terminal) -> Path:
     for path in (folder / "source" / "Lib").rglob("*.py"):
         (library / path.relative_to(folder / "source" / "Lib")).with_suffix(".pyc").unlink(missing_ok=True)
     shutil.copytree(folder / "source" / "Lib", library, dirs_exist_ok=True)
-    extension_modules, build_python = modules.build(cache, terminal)
+    store = Store(cache)  # what it gives is not pruned before we have copied it
+    extension_modules, build_python = modules.build(store, terminal)
     shutil.copytree(extension_modules, library / modules.FOLDER, dirs_exist_ok=True)
     (data,) = library.glob("_sysconfigdata_*.pyc")
     data.with_suffix(".py").write_text(Layer(layer).run("-c", SYSCONFIG), encoding="utf-8")

@@ -48,17 +48,15 @@ def recipe(repository: Repository) -> Recipe:
     )
 
 
-def build(cache: Path, terminal: Terminal) -> tuple[Path, Path]:
+def build(store: Store, terminal: Terminal) -> tuple[Path, Path]:
     """Builds the modules, or takes them from the store; returns their folder, and this machine's build-python."""
-    repository, store = load_repository(), Store(cache)
-    steps = repository.plan(PRODUCT, PLATFORM)
-    by_role = {step.role: step for step in steps}
-    host = Host(cache, store.result(by_role["toolchain"]), epoch(repository.pins, PRODUCT), os.cpu_count() or 1)
-    context = BuildContext(cache, store, host, terminal)
-    position = steps.index(by_role["cpython"])
-    modules = run_plan((*steps[:position], _modules_step(by_role["cpython"], repository)), context) / FOLDER
-    python = run_plan((by_role["toolchain"], by_role["build_python"]), context) / "bin" / TARGET.executable
-    return modules, python
+    repository = load_repository()
+    by_role = {step.role: step for step in repository.plan(PRODUCT, PLATFORM)}
+    host = Host(store.root, store.result(by_role["toolchain"]), epoch(repository.pins, PRODUCT), os.cpu_count() or 1)
+    context = BuildContext(store.root, store, host, terminal)
+    wanted = (_modules_step(by_role["cpython"], repository), by_role["build_python"])
+    modules, python = run_plan(wanted, context)
+    return modules / FOLDER, python / "bin" / TARGET.executable
 
 
 def _modules_step(interpreter: Step, repository: Repository) -> Step:

@@ -73,7 +73,7 @@ def train(terminal: Terminal) -> None:
     steps = compile_steps(pins, product, platform, this_machine(), repository.files, llvm.root / RUNTIME)
     store = Store(cache)
     host = Host(cache, store.result(steps["toolchain"]), epoch(pins, product), os.cpu_count() or 1)
-    result = run_plan(tuple(steps.values()), BuildContext(cache, store, host, terminal))
+    *_, result = run_plan(tuple(steps.values()), BuildContext(cache, store, host, terminal))
     profile = ROOT / product.profile
     with tempfile.TemporaryDirectory(prefix="training-") as folder:
         merged = Path(folder, "merged.profdata")
