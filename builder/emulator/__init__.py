@@ -4,6 +4,7 @@
 
     emulator.py   the pinned emulator
     places.py     where it runs: a container that is like Lambda, or this machine with the layer at /opt
-    inside.py     what runs in there, on the layer's interpreter: starts the emulator, sends the event, takes measures
+    guest.sh      the guest agent, which runs in there: starts the emulator, sends the event, reports
+    guest.py      its protocol: what it is given, and what its output means
     call.py       what is asked for → what came of it, and how that is told
 """

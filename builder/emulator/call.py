@@ -1,7 +1,10 @@
 """What is asked of a function → what came of it."""
 
+import errno
 import json
+import secrets
 import shutil
+import socket
 import stat
 import sys
 import tempfile
@@ -10,11 +13,12 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from builder.emulator import inside
+from builder.emulator import guest
 from builder.emulator.emulator import lay_emulator
+from builder.emulator.guest import Outcome
 from builder.emulator.places import Place, in_container, on_host
 from builder.errors import BuildError, FunctionFailed, MissingTool, NoEngine, NoFunction, NoImage, PortInUse
 from builder.executors.choice import Choice
@@ -37,6 +41,8 @@ ENVIRONMENT = {
 MEBIBYTE = 1 << 20
 PAUSE = 0.3
 """Seconds between two looks at files that are watched."""
+LOG_TAIL = 15
+"""Lines of the emulator's log that are shown if it fails: a panic in Go has about as many."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +72,6 @@ class Where:
     cache: Path
     architecture: str
     """Of the machine."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one."""
-
-    body: str
-    failed: bool
-    init: list[float]
-    """Milliseconds from the start of bootstrap to its first question; none if it did not come to that."""
-    invocation: list[float]
-    """Milliseconds."""
-    memory: int
-    """Bytes that the function's processes had in memory, at the most; 0 if they are gone."""
 
 
 @contextmanager
@@ -117,18 +109,17 @@ def invoke(call: Call, where: Where, report: Report) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="invoke-") as folder:
         scratch = Path(folder)
         scratch.chmod(0o755)
-        own = scratch / "var" / "invoke"
+        own = scratch / guest.FOLDER.lstrip("/")
         own.mkdir(parents=True)
         unzip(call.zip, scratch / "opt")
         lay_emulator(where.architecture, own, where.cache, report)
-        shutil.copy(inside.__file__, own)
-        (own / "event").write_bytes(call.event)
+        shutil.copy(guest.SCRIPT, own)
+        (own / guest.REQUEST).write_bytes(guest.request(call.event))
         with open_place(call, where, scratch, report) as place:
             return _run(call, place)
 
 
 def _run(call: Call, place: Place) -> Outcome:
-    settings = json.dumps({"handler": call.handler, "port": call.port, "timeout": call.timeout})
     environment = {
         **ENVIRONMENT,
         "AWS_LAMBDA_FUNCTION_NAME": "function",
@@ -136,28 +127,61 @@ def _run(call: Call, place: Place) -> Outcome:
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(call.memory),
         **call.environment,
     }
-    found: dict[str, Any] = {}
-    rest = b""
+    free = free_ports(2)
+    ports = guest.Ports(call.port or free[0], free[1])
+    if not place.has_own_network and is_taken(ports.events):
+        raise _port_in_use(ports.events)
+    log, errors = guest.FunctionLog(partial(print, file=sys.stderr, flush=True)), bytearray()
+    boundary = secrets.token_hex(16)
+    code = place.run(guest.command(boundary, ports, call.timeout, call.handler, environment), log.feed, errors.extend)
+    log.end()
+    if outcome := guest.read_outcome(bytes(errors), boundary):
+        return outcome
+    raise _no_answer(code, errors.decode(errors="replace"), ports.events)
 
-    def take(piece: bytes) -> None:
-        nonlocal rest
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            told: dict[str, Any] = json.loads(line) if line.startswith(b"{") else {"log": line.decode(errors="replace")}
-            if "log" in told:
-                print(told["log"], file=sys.stderr, flush=True)
-            found.update(told)
 
-    code = place(("/opt/bin/python3", "-I", f"/var/invoke/{Path(inside.__file__).name}", settings), environment, take)
-    if "problem" in found:
-        raise PortInUse(
-            f"Port {call.port} is in use.",
-            "The emulator would listen there, and something else does.",
-            "Pass another --port, or none: then it takes a free one.",
+def _no_answer(code: int, log: str, port: int) -> BuildError:
+    """Why the guest agent reports no response, by its exit code and the emulator's log."""
+    if code in guest.MISSING:
+        return MissingTool(
+            "The function cannot be invoked in this system.",
+            "It lacks bash, or one of base64, cat, env, sleep and timeout: they start the emulator and send the event.",
+            "Install bash and coreutils there, or pass another --image.",
         )
-    if "outcome" not in found:
-        raise BuildError("The emulator did not answer.", f"Exit code {code}.", "Its own words stand above.")
-    return Outcome(**found["outcome"])
+    if f":{port}: bind: address already in use" in log:  # since we looked
+        return _port_in_use(port)
+    tail = "\n".join(log.strip().splitlines()[-LOG_TAIL:])
+    return BuildError(
+        "The emulator did not answer.",
+        f"The guest agent ended with exit code {code}; the end of the emulator's log:\n{tail}",
+        "If that does not explain it, try the other of --in host and --in container.",
+    )
+
+
+def _port_in_use(port: int) -> PortInUse:
+    return PortInUse(
+        f"Port {port} is in use.",
+        "The emulator would listen there, and something else does.",
+        "Pass another --port, or none: then it takes a free one.",
+    )
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the emulator does: no trace of a last run
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def summary(outcome: Outcome, call: Call) -> str:

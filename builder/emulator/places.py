@@ -1,10 +1,12 @@
 """Where a function runs: with the layer at /opt, itself at /var/task, and our own files in /var/invoke."""
 
 import os
+import selectors
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from builder.errors import BuildError, MissingTool
@@ -12,13 +14,28 @@ from builder.executors.containers import Container, ResourceLimits, temporary_im
 from builder.executors.engine import Engine
 from builder.executors.tar_archive import TarArchive
 
-Place = Callable[[tuple[str, ...], Mapping[str, str], Callable[[bytes], object]], int]
-"""Runs a command with an environment, hands on what it writes as it comes, and returns its exit code."""
+Output = Callable[[bytes], object]
+"""Takes what a command writes, piece by piece as it comes."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a function runs."""
+
+    run: Callable[[tuple[str, ...], Output, Output], int]
+    """Runs a command, hands on its standard output and its standard error, and returns its exit code."""
+    has_own_network: bool
+    """So no port is in use in there."""
+
 
 SCRATCH = 512 << 20
 """Bytes of /tmp: what Lambda gives."""
 OVERHEAD = 128 << 20
 """Bytes for the emulator and what talks to it, which on Lambda are outside of the function's memory."""
+PIECE = 1 << 16
+"""Bytes that are read at once, at the most."""
+PAUSE = 0.1
+"""Seconds between two looks at a command that says nothing: it may have ended, and its output be held open."""
 
 # A /var of its own, because the machine's may have no task/; read-only where that can be had, as on Lambda.
 SETUP = """
@@ -47,20 +64,43 @@ def on_host(scratch: Path, task: Path) -> Iterator[Place]:
             "Start Docker or Podman, or run it as root.",
         )
 
-    def run(command: tuple[str, ...], environment: Mapping[str, str], output: Callable[[bytes], object]) -> int:
-        variables = (f"{name}={value}" for name, value in environment.items())
-        words = (*unshare, "sh", "-euc", SETUP, str(scratch), str(task), "env", "-i", *variables, *command)
-        return run_here(words, os.environ, output)
+    def run(command: tuple[str, ...], output: Output, errors: Output) -> int:
+        words = (*unshare, "sh", "-euc", SETUP, str(scratch), str(task), *command)
+        return run_here(words, {"PATH": os.environ.get("PATH", os.defpath)}, output, errors)
 
-    yield run
+    yield Place(run, has_own_network=False)
 
 
-def run_here(command: Sequence[str], environment: Mapping[str, str], output: Callable[[bytes], object]) -> int:
-    """What a `Place` does, on this machine as it is."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
-        assert process.stdout
-        for line in process.stdout:
-            output(line)
+def run_here(
+    command: Sequence[str], environment: Mapping[str, str], output: Output, errors: Output | None = None
+) -> int:
+    """What a `Place` does, on this machine as it is. Without ``errors``, standard error is this process's own.
+
+    It returns when the command ends, even if something else still holds its output open: a process that a function has
+    left behind. An interruption terminates the command.
+    """
+    stderr = subprocess.PIPE if errors else None
+    with (
+        subprocess.Popen(command, bufsize=0, stdout=subprocess.PIPE, stderr=stderr, env=environment) as process,
+        selectors.DefaultSelector() as selector,
+    ):
+        for stream, take in ((process.stdout, output), (process.stderr, errors)):
+            if stream:
+                selector.register(stream, selectors.EVENT_READ, take)
+        try:
+            while selector.get_map():
+                over = process.poll() is not None
+                ready = selector.select(0 if over else PAUSE)
+                if over and not ready:
+                    break
+                for key, _ in ready:
+                    if piece := os.read(key.fd, PIECE):
+                        key.data(piece)
+                    else:
+                        selector.unregister(key.fileobj)
+        except BaseException:
+            process.terminate()
+            raise
     return process.returncode
 
 
@@ -75,4 +115,6 @@ def in_container(engine: Engine, image: str, scratch: Path, task: Path, memory: 
             temporary_image(engine, image, tar) as prepared,
             Container(engine, prepared, ResourceLimits(memory + OVERHEAD, scratch=SCRATCH)) as container,
         ):
-            yield container.run
+            yield Place(
+                lambda command, output, errors: container.run(command, {}, output, errors=errors), has_own_network=True
+            )

@@ -82,10 +82,12 @@ class Container:
         environment: Mapping[str, str],
         output: Callable[[bytes], object],
         *,
+        errors: Callable[[bytes], object] | None = None,
         cwd: str = "/",
     ) -> int:
         """Runs a command to its end and returns its exit code (137: signal 9); ``output`` is called while it runs.
 
+        Standard error goes to ``errors``, if that is given, and else to ``output``.
         It sees ``environment`` on top of what image and engine set. If the wait is interrupted, the command goes on
         for as long as the container does.
 
@@ -94,8 +96,11 @@ class Container:
         """
         with self._translated(f"run `{command[0]}` in a container"):
             started = self._api.exec_create(self.id, list(command), environment=dict(environment), workdir=cwd)["Id"]
-            for piece in self._api.exec_start(started, stream=True):
-                output(piece)
+            for said, complained in self._api.exec_start(started, stream=True, demux=True):
+                if said:
+                    output(said)
+                if complained:
+                    (errors or output)(complained)
             code = self._api.exec_inspect(started)["ExitCode"]
         if code != 0 and not self._is_running():
             raise _gone()

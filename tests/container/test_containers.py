@@ -52,6 +52,13 @@ def test_the_exit_code_of_a_command_is_returned(container: Container) -> None:
     assert container.run(("no-such-program",), {}, print) in (126, 127)
 
 
+def test_standard_error_comes_apart_if_that_is_asked_for(container: Container) -> None:
+    out: list[bytes] = []
+    err: list[bytes] = []
+    assert container.run(("sh", "-c", "echo out; echo err >&2"), {}, out.append, errors=err.append) == 0
+    assert (b"".join(out), b"".join(err)) == (b"out\n", b"err\n")
+
+
 def test_output_is_streamed_while_a_command_runs(container: Container) -> None:
     seen: list[tuple[bytes, bool]] = []
 
