@@ -178,4 +178,4 @@ def wait_until(happened: Callable[[], object]) -> None:
 
 def a_source(*archives: Archive, name: str = "thing", **fields: Any) -> Source:
     """A source of whatever archives."""
-    return Source(name, "1.0", "MIT", "https://example.org/", archives, **fields)
+    return Source(name, name, "1.0", "MIT", "https://example.org/", archives, **fields)

@@ -1,29 +1,28 @@
-"""builder.artifacts.audit: every rule of policy/ is broken once, and all that is broken is told at once."""
+"""builder.artifacts.audit: every rule, policy's or plug-in's, is broken once; all that is broken is told at once."""
 
 import os
 import platform
 import subprocess
 import sys
-import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from builder import ROOT
-from builder.artifacts.audit import POLICY, Elf, audit, check_size
+from builder.artifacts.audit import Elf, audit, check_size
 from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry
 from builder.artifacts.pack import host_identifiers
 from builder.errors import AuditFailed
-from builder.platform import CPUS, Target
+from builder.platform import CPUS, Platform
 
 from . import elf_factory as elf_files
 from .elf_factory import ElfFile
+from .repository import PLATFORMS, PRODUCT, pack_of
 
-TARGET, ARM64 = (Target("3.13.15", cpu) for cpu in CPUS)
-RULES: dict[str, Any] = tomllib.loads((POLICY / "elf.toml").read_text(encoding="utf-8"))
-CONTENT: dict[str, Any] = tomllib.loads((POLICY / "content.toml").read_text(encoding="utf-8"))
+X86_64, ARM64 = PLATFORMS
+ALL_RULES = pack_of(PRODUCT).rules
+RULES, CONTENT = ALL_RULES["elf"], ALL_RULES["content"]
 
 BOOTSTRAP = Entry("bootstrap", b"#!/opt/bin/python3.13 -S\n", EXECUTABLE)
 ALIAS = Entry("bin/python3", b"python3.13", LINK)
@@ -39,22 +38,26 @@ def layer(*more: Entry) -> tuple[Entry, ...]:
     return (BOOTSTRAP, ALIAS, interpreter(GOOD), *more)
 
 
-def violations(*entries: Entry, target: Target = TARGET, names: tuple[str, ...] = ()) -> list[str]:
+def checked(*entries: Entry, platform: Platform = X86_64, names: tuple[str, ...] = ()) -> tuple[Elf, ...]:
+    return audit(entries, platform, ALL_RULES, names)
+
+
+def violations(*entries: Entry, platform: Platform = X86_64, names: tuple[str, ...] = ()) -> list[str]:
     """What the audit complains about."""
     with pytest.raises(AuditFailed) as caught:
-        audit(entries, target, names)
+        checked(*entries, platform=platform, names=names)
     return caught.value.why.split("\n       ")
 
 
-def told_of(elf: ElfFile, target: Target = TARGET) -> list[str]:
+def told_of(elf: ElfFile, platform: Platform = X86_64) -> list[str]:
     """What it complains about in a layer whose interpreter is this file, without the path."""
-    found = violations(BOOTSTRAP, ALIAS, interpreter(elf), target=target)
+    found = violations(BOOTSTRAP, ALIAS, interpreter(elf), platform=platform)
     assert all(violation.startswith("bin/python3.13: ") for violation in found)
     return [violation.removeprefix("bin/python3.13: ") for violation in found]
 
 
 def test_a_layer_that_keeps_all_rules_passes_and_its_elf_files_are_described() -> None:
-    assert audit(layer(), TARGET, ("/somebodys/home",)) == (
+    assert checked(*layer(), names=("/home/mallory",)) == (
         Elf("bin/python3.13", "EM_X86_64", "2.26", ("libc.so.6", "libm.so.6"), 3),
     )
 
@@ -71,7 +74,7 @@ def test_the_elf_files_of_these_tests_are_what_readelf_takes_for_one(tmp_path: P
 
 def test_real_programs_are_read_too() -> None:
     real = Entry("bin/real", Path(sys.executable).resolve().read_bytes(), EXECUTABLE)
-    found = violations(*layer(real), target=replace(TARGET, glibc="1.0"))
+    found = violations(*layer(real), platform=replace(X86_64, glibc="1.0"))
     assert any(violation.startswith("bin/real: needs glibc 2.") for violation in found)
     assert not any("executable stack" in violation for violation in found)
 
@@ -80,26 +83,26 @@ def test_real_programs_are_read_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "machine"),
-    [(TARGET, elf_files.AARCH64), (ARM64, elf_files.X86_64)],
+    ("platform", "machine"),
+    [(X86_64, elf_files.AARCH64), (ARM64, elf_files.X86_64)],
     ids=["arm-file-in-an-x86-layer", "x86-file-in-an-arm-layer"],
 )
-def test_a_file_for_another_processor_is_told(target: Target, machine: int) -> None:
-    (told,) = told_of(replace(GOOD, machine=machine), target)
+def test_a_file_for_another_processor_is_told(platform: Platform, machine: int) -> None:
+    (told,) = told_of(replace(GOOD, machine=machine), platform)
     assert told.startswith("is for EM_")
-    assert told.endswith(f"not {RULES['machines'][target.cpu.lambda_name]}")
+    assert told.endswith(f"not {RULES['machines'][platform.cpu.lambda_name]}")
 
 
 def test_segments_that_a_large_page_would_join_are_told() -> None:
     close = replace(GOOD, machine=elf_files.AARCH64, alignment=0x1000)
     assert told_of(close, ARM64) == ["cannot be loaded where a page has 65536 bytes"]
-    audit((BOOTSTRAP, ALIAS, interpreter(replace(close, machine=elf_files.X86_64))), TARGET, ())
+    checked(BOOTSTRAP, ALIAS, interpreter(replace(close, machine=elf_files.X86_64)))
 
 
 def test_each_processors_own_files_pass() -> None:
     assert set(RULES["machines"]) == {cpu.lambda_name for cpu in CPUS}
     arm = interpreter(replace(GOOD, machine=elf_files.AARCH64))
-    assert audit((BOOTSTRAP, ALIAS, arm), ARM64, ())[0].machine == "EM_AARCH64"
+    assert checked(BOOTSTRAP, ALIAS, arm, platform=ARM64)[0].machine == "EM_AARCH64"
 
 
 @pytest.mark.parametrize("version", ["2.27", "2.100", "3.0", "2.26.1"])
@@ -111,7 +114,7 @@ def test_a_symbol_of_a_newer_glibc_is_told(version: str) -> None:
 @pytest.mark.parametrize("version", ["2.2.5", "2.9", "2.26"])
 def test_versions_of_glibc_are_compared_as_numbers(version: str) -> None:
     older = interpreter(replace(GOOD, versions=(f"GLIBC_{version}",)))
-    assert audit((BOOTSTRAP, ALIAS, older), TARGET, ())[0].glibc == version
+    assert checked(BOOTSTRAP, ALIAS, older)[0].glibc == version
 
 
 def test_glibcs_private_symbols_belong_to_no_version() -> None:
@@ -124,7 +127,14 @@ def test_a_library_that_not_every_system_has_is_told(name: str) -> None:
 
 
 def test_the_libraries_of_the_list_may_be_needed() -> None:
-    assert audit((BOOTSTRAP, ALIAS, interpreter(replace(GOOD, needed=tuple(RULES["needed"])))), TARGET, ())
+    assert checked(BOOTSTRAP, ALIAS, interpreter(replace(GOOD, needed=tuple(RULES["needed"]))))
+
+
+def test_the_libraries_that_a_product_names_may_be_needed_by_it_alone() -> None:
+    libraries = ("librt.so.1", "libutil.so.1")
+    entries = (BOOTSTRAP, ALIAS, interpreter(replace(GOOD, needed=("libc.so.6", *libraries))))
+    assert audit(entries, X86_64, pack_of(replace(PRODUCT, libraries=libraries)).rules, ())
+    assert [told.partition(": ")[2] for told in violations(*entries)] == [f"needs the library {n}" for n in libraries]
 
 
 def without_segment(kind: int) -> ElfFile:
@@ -145,7 +155,7 @@ def test_a_file_that_binds_lazily_is_told(tags: tuple[tuple[int, int], ...]) -> 
     [(elf_files.DT_FLAGS, elf_files.DF_BIND_NOW), (elf_files.DT_FLAGS_1, elf_files.DF_1_NOW | elf_files.DF_1_PIE)],
 )
 def test_either_way_of_saying_bind_now_is_enough(tag: tuple[int, int]) -> None:
-    assert audit((BOOTSTRAP, ALIAS, interpreter(replace(GOOD, tags=(tag,)))), TARGET, ())
+    assert checked(BOOTSTRAP, ALIAS, interpreter(replace(GOOD, tags=(tag,))))
 
 
 def test_an_executable_stack_is_told() -> None:
@@ -182,24 +192,24 @@ def test_a_function_of_our_own_is_not_glibcs(symbol: str) -> None:
     told = told_of(replace(GOOD, imports=imports, exports=(*GOOD.exports, symbol)))
     assert told == [
         f"does not use glibc's {symbol} ({RULES['required'][symbol]})",
-        f"exports 1 symbols that are not Python's: {symbol}",
+        f"exports 1 symbols that are not the interpreter's: {symbol}",
     ]
 
 
 @pytest.mark.parametrize("symbol", ["SSL_new", "sqlite3_open", "main", "xPyLong", "py_new", "stdio"])
 def test_a_symbol_of_a_library_that_is_exported_is_told(symbol: str) -> None:
     told = told_of(replace(GOOD, exports=(*GOOD.exports, symbol)))
-    assert told == [f"exports 1 symbols that are not Python's: {symbol}"]
+    assert told == [f"exports 1 symbols that are not the interpreter's: {symbol}"]
 
 
 def test_of_many_foreign_symbols_the_first_ten_are_named_and_all_are_counted() -> None:
     (told,) = told_of(replace(GOOD, exports=tuple(f"ffi_{number:02}" for number in range(30))))
-    assert told.startswith("exports 30 symbols that are not Python's: ffi_00, ffi_01")
+    assert told.startswith("exports 30 symbols that are not the interpreter's: ffi_00, ffi_01")
     assert told.endswith("ffi_09")
 
 
 def test_copies_of_libcs_variables_may_be_exported() -> None:
-    assert audit((BOOTSTRAP, ALIAS, interpreter(replace(GOOD, exports=tuple(RULES["copied"])))), TARGET, ())
+    assert checked(BOOTSTRAP, ALIAS, interpreter(replace(GOOD, exports=tuple(RULES["copied"]))))
 
 
 @pytest.mark.parametrize("section", [".symtab", ".debug_info"])
@@ -242,7 +252,7 @@ def test_a_link_to_nothing_is_told() -> None:
 @pytest.mark.parametrize("goal", ["python3.13", "../bin/python3.13", "../lib/python3.13", "./python3"])
 def test_links_inside_the_layer_may_lead_to_files_folders_and_links(goal: str) -> None:
     module = Entry("lib/python3.13/os.pyc", b"pyc", FILE)
-    assert audit(layer(module, Entry("bin/inside", goal.encode(), LINK)), TARGET, ())
+    assert checked(*layer(module, Entry("bin/inside", goal.encode(), LINK)))
 
 
 @pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1755, 0o775, 0o757, 0o666])
@@ -270,7 +280,7 @@ def test_our_own_budget_is_well_below_lambdas_limit() -> None:
 
 def test_a_layer_of_exactly_the_budget_passes_and_one_byte_more_is_told() -> None:
     budget = CONTENT["bytes"]["unzipped"]
-    assert audit(filled(budget), TARGET, ())
+    assert checked(*filled(budget))
     assert violations(*filled(budget + 1)) == [f"{budget + 1} bytes unzipped; the limit (unzipped) is {budget}"]
 
 
@@ -280,9 +290,10 @@ def test_a_layer_that_lambda_would_refuse_is_told() -> None:
 
 
 def test_a_zip_of_exactly_the_budget_passes_and_one_byte_more_fails() -> None:
-    check_size(CONTENT["bytes"]["zip"])
-    with pytest.raises(AuditFailed, match="too large"):
-        check_size(CONTENT["bytes"]["zip"] + 1)
+    budget = CONTENT["bytes"]["zip"]
+    check_size(budget, budget)
+    with pytest.raises(AuditFailed, match=f"{budget + 1} bytes; the budget is {budget}"):
+        check_size(budget + 1, budget)
 
 
 # Traces.
@@ -364,7 +375,7 @@ def test_all_violations_are_told_at_once_in_one_error() -> None:
         Entry("lib/setuid", b"zig-cache", 0o4755),
     )
     with pytest.raises(AuditFailed) as caught:
-        audit(entries, TARGET, ("/etc",))
+        checked(*entries, names=("/etc",))
     told = caught.value.why.split("\n       ")
     hardening = 4 + 3  # RELRO, BIND_NOW, the stack and a segment; three tags
     expected = 3 + hardening + len(RULES["required"]) + 2 + 3 + 1 + 2
@@ -376,5 +387,5 @@ def test_all_violations_are_told_at_once_in_one_error() -> None:
 
 def test_one_violation_is_one_rule() -> None:
     with pytest.raises(AuditFailed) as caught:
-        audit((ALIAS, interpreter(GOOD)), TARGET, ())
+        checked(ALIAS, interpreter(GOOD))
     assert caught.value.what == "The layer breaks 1 rule."

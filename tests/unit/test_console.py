@@ -17,7 +17,7 @@ from .fakes import ROOT, a_source
 
 
 def a_step(name: str) -> Step:
-    return Step(name, Unpack(a_source(Archive("f", "0" * 64, 1)), ()), (), {"name": name})
+    return Step(name, name.partition("-")[0], Unpack(a_source(Archive("f", "0" * 64, 1)), ()), (), {}, {"name": name})
 
 
 STEPS = tuple(a_step(name) for name in ("toolchain", "zlib-x86_64", "layer-x86_64-lean"))

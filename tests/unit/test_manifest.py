@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,15 +13,18 @@ import pytest
 
 from builder.artifacts.audit import Elf
 from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry, Record, Written, write_zip
-from builder.artifacts.manifest import NOT_IN_THE_LAYER, describe, make_manifest
-from builder.pins import Archive, Pins, Source, load_pins
-from builder.platform import CPUS, Target
+from builder.artifacts.manifest import make_manifest
+from builder.pins import Archive, Source
+from builder.plan.facts import describe, make_facts
+from builder.plan.make import used_sources
+from builder.plan.steps import Compile
+from builder.platform import Platform
+from builder.recipes import Recipe
 
 from .fakes import ROOT
+from .repository import FILES, PINS, PLATFORMS, PRODUCT, X86_64, pack_of
 
 SCHEMA = json.loads((ROOT / "builder" / "artifacts" / "manifest.schema.json").read_text(encoding="utf-8"))
-TARGET = Target("3.13.15", CPUS[0])
-PINS = load_pins()
 WRITTEN = Written(
     "a" * 64,
     1000,
@@ -32,36 +36,26 @@ WRITTEN = Written(
 )
 ORIGINS = {record.path: ("cpython", "zlib") for record in WRITTEN.records}
 ELVES = (Elf("bin/python3.13", "EM_X86_64", "2.26", ("libc.so.6",), 3000),)
-PACKAGE = describe(
-    Source("tzdata", "2026.6", "", "", (Archive("tzdata-2026.6-py3-none-any.whl", "f" * 64, 9, pypi="tzdata==2026.6"),))
-)
+WHEEL = Archive("tzdata-2026.6-py3-none-any.whl", "f" * 64, 9, pypi="tzdata==2026.6")
+PACKAGE = Source("tzdata", "tzdata", "2026.6", "", "", (WHEEL,))
 """Called as a source is."""
-PATCHES = MappingProxyType({"openssl": {"patches/openssl/3.5/needed/0001-a.patch": "e" * 64}})
 
 
 def text(
-    pins: Pins = PINS,
     *,
-    target: Target = TARGET,
+    platform: Platform = PLATFORMS[0],
+    facts: Mapping[str, Any] | None = None,
     written: Written = WRITTEN,
     origins: Mapping[str, tuple[str, ...]] = MappingProxyType(ORIGINS),
-    packages: Sequence[dict[str, Any]] = (),
+    packages: Sequence[Source] = (),
 ) -> str:
-    return make_manifest(
-        name=target.name,
-        target=target,
-        pins=pins,
-        patches=PATCHES,
-        written=written,
-        origins=origins,
-        elf_files=ELVES,
-        compressor="0.9.1",
-        packages=packages,
-    )
+    """A manifest of CPython 3.13, or of some facts, and of a small zip."""
+    known = facts or pack_of(platform=platform).facts
+    return make_manifest(known, written, origins, ELVES, "0.9.1", packages)
 
 
-def manifest(*given: Any, **options: Any) -> dict[str, Any]:
-    return dict(json.loads(text(*given, **options)))
+def manifest(**options: Any) -> dict[str, Any]:
+    return dict(json.loads(text(**options)))
 
 
 def check(value: dict[str, Any]) -> None:
@@ -72,29 +66,55 @@ def test_the_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("cpu", CPUS, ids=lambda cpu: cpu.lambda_name)
-def test_a_manifest_follows_the_schema(cpu: Any) -> None:
-    check(manifest(target=Target("3.13.15", cpu)))
+@pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.cpu.lambda_name)
+def test_a_manifest_follows_the_schema(platform: Platform) -> None:
+    check(manifest(platform=platform))
 
 
 def test_packages_are_described_as_sources_are() -> None:
     found = manifest(packages=(PACKAGE,))
     check(found)
-    assert found["packages"] == [PACKAGE]
+    assert found["packages"] == [describe(PACKAGE)]
 
 
 def test_a_layer_for_a_newer_glibc_is_for_the_runtimes_that_have_it() -> None:
-    assert manifest()["target"]["compatible_runtimes"] == ["provided.al2023", "provided.al2"]
-    newer = manifest(target=Target("3.13.15", CPUS[0], "2.34"))
-    assert newer["target"]["compatible_runtimes"] == ["provided.al2023"]
+    assert manifest()["platform"]["compatible_runtimes"] == ["provided.al2023", "provided.al2"]
+    newer = manifest(platform=Platform(X86_64, "2.34"))
+    assert newer["platform"]["compatible_runtimes"] == ["provided.al2023"]
 
 
-def test_a_manifest_of_hand_made_pins_follows_the_schema() -> None:
+def test_a_manifest_names_its_product_in_full() -> None:
+    assert manifest()["product"] == {
+        "name": "cpython-3.13",
+        "interpreter": "cpython",
+        "version": "3.13.15",
+        "series": "3.13",
+        "variant": "fast",
+        "stdlib": "lean",
+    }
+
+
+def test_a_manifest_of_a_hand_made_product_follows_the_schema() -> None:
     archive = Archive("a.tar.gz", "f" * 64, 1, url="https://example.org/a.tar.gz", machine="x86_64")
-    sources = {name: Source(name, "1.0", "MIT", "https://example.org/", (archive,)) for name in ("ziglang", "cpython")}
-    found = manifest(Pins(sources, {"3.13": "cpython"}, "3.13"))
+    compiler, thing = (Source(name, name, "1.0", "MIT", "https://example.org/", (archive,)) for name in ("zig", "it"))
+    recipe = Recipe("it", (("make",),), kind="interpreter")
+    facts = make_facts(
+        name="it-1.0-x86_64",
+        product=replace(PRODUCT, name="it-1", version="1.0"),
+        platform=PLATFORMS[0],
+        stdlib="full",
+        compiled={"it": Compile(recipe, thing, (), {"cc": "#!/bin/sh\n"}, "x86_64", 0)},
+        compiler=compiler,
+        data=(),
+        interpreter={"whatever": ["the plug-in", "says"]},
+        files=FILES,
+    )
+    found = manifest(facts=facts)
     check(found)
-    assert [source["name"] for source in found["sources"]] == ["cpython"]
+    assert found["toolchain"]["compiler"]["name"] == "zig"
+    assert found["interpreter"] == {"whatever": ["the plug-in", "says"]}
+    assert found["recipes"]["it"]["commands"] == [["make"]]
+    assert [source["name"] for source in found["sources"]] == ["it"]
     assert found["sources"][0]["archives"] == [
         {"file": "a.tar.gz", "sha256": "f" * 64, "size": 1, "url": "https://example.org/a.tar.gz", "machine": "x86_64"}
     ]
@@ -109,12 +129,15 @@ def test_a_manifest_describes_a_zip_as_it_was_written(tmp_path: Path) -> None:
     written = write_zip(entries, tmp_path / "a.zip")
     found = manifest(written=written, origins={entry.path: ("runtime",) for entry in entries})
     check(found)
-    assert found["zip"] == {
-        "file": "cpython-3.13.15-x86_64.zip",
-        "sha256": written.sha256,
-        "size": (tmp_path / "a.zip").stat().st_size,
-        "unzipped_size": sum(len(entry.content) for entry in entries),
-    }
+    assert found["artifacts"] == [
+        {
+            "kind": "zip",
+            "file": "cpython-3.13.15-x86_64.zip",
+            "sha256": written.sha256,
+            "size": (tmp_path / "a.zip").stat().st_size,
+            "unzipped_size": sum(len(entry.content) for entry in entries),
+        }
+    ]
     assert [(entry["path"], entry["mode"]) for entry in found["entries"]] == [
         ("bin/python", "0777"),
         ("bootstrap", "0755"),
@@ -131,23 +154,39 @@ def test_every_entry_has_its_origin() -> None:
 def test_sources_are_all_that_ship_and_the_compiler_stands_apart() -> None:
     found = manifest()
     names = [source["name"] for source in found["sources"]]
-    assert set(names) == set(PINS.sources) - set(NOT_IN_THE_LAYER)
+    assert set(names) == {source.name for source in used_sources(PINS, PRODUCT, PLATFORMS[0], FILES)}
+    assert {"cpython", "zlib", "tzdata"} < set(names)
+    assert not {"ziglang", "emulator", "terraform-aws"} & set(names)
+    assert len(set(names)) == len(names)
     assert found["toolchain"]["compiler"]["name"] == "ziglang"
     assert found["toolchain"]["compressor"]["version"] == "0.9.1"
 
 
 def test_patches_stand_with_the_source_that_they_change() -> None:
     patched = {source["name"]: source["patches"] for source in manifest()["sources"] if source["patches"]}
-    assert patched == {"openssl": [{"file": "patches/openssl/3.5/needed/0001-a.patch", "sha256": "e" * 64}]}
+    assert set(patched) == {"cpython", "openssl"}
+    for name, patches in patched.items():
+        assert all(patch["file"].startswith(f"patches/{name}/") for patch in patches)
+        assert {patch["file"]: patch["sha256"] for patch in patches}.items() <= FILES.sha256.items()
+    files = [patch["file"].rpartition("/")[2] for patch in patched["cpython"]]
+    assert files == FILES.text("patches/cpython/3.13/fast/series").split()
 
 
-def test_every_flag_left_out_module_and_left_out_path_has_its_reason() -> None:
+def test_every_flag_option_left_out_module_and_left_out_path_has_its_reason() -> None:
     found = manifest()
     flags = [flag for group in found["flags"].values() for flag in group]
-    assert all(flag["text"] and flag["why"] for flag in flags)
-    assert all(found["modules"]["absent"].values())
-    assert all(omission["why"] for omission in found["omitted"])
-    assert (len(flags) > 10, bool(found["modules"]["absent"]), bool(found["omitted"])) == (True, True, True)
+    options = [option for recipe in found["recipes"].values() for option in recipe["options"]]
+    assert all(flag["text"] and flag["why"] for flag in flags + options)
+    absent, omitted = found["interpreter"]["modules"]["absent"], found["interpreter"]["omitted"]
+    assert all(absent.values())
+    assert all(omission["why"] for omission in omitted)
+    assert (len(flags) > 10, len(options) > 10, bool(absent), bool(omitted)) == (True, True, True, True)
+
+
+def test_the_profiles_and_the_order_of_symbols_are_there_by_their_bytes() -> None:
+    inputs = {given["file"]: given["sha256"] for given in manifest()["inputs"]}
+    assert set(inputs) == {"builder/recipes/libraries.profdata.xz", PRODUCT.profile, PRODUCT.symbol_order}
+    assert inputs.items() <= FILES.sha256.items()
 
 
 def test_the_same_product_gives_the_same_text_wherever_and_whenever(
@@ -182,19 +221,34 @@ def test_no_part_may_be_missing(key: str) -> None:
     "change",
     [
         lambda found: found.update(more=1),
-        lambda found: found.update(schema=2),
+        lambda found: found.update(schema=1),
         lambda found: found.update(entries=[]),
-        lambda found: found["target"].update(architecture="aarch64"),
-        lambda found: found["target"].update(glibc="2"),
-        lambda found: found["zip"].update(sha256="A" * 64),
-        lambda found: found["zip"].update(size=-1),
+        lambda found: found["platform"].update(architecture="aarch64"),
+        lambda found: found["platform"].update(glibc="2"),
+        lambda found: found["product"].update(stdlib="fat"),
+        lambda found: found["product"].update(version="three"),
+        lambda found: found["product"].update(python="3.13"),
+        lambda found: found.update(artifacts=[]),
+        lambda found: found["artifacts"][0].update(kind="tarball"),
+        lambda found: found["artifacts"][0].update(file="dist/a.zip"),
+        lambda found: found["artifacts"][0].update(sha256="A" * 64),
+        lambda found: found["artifacts"][0].update(size=-1),
+        lambda found: found["inputs"][0].update(file="/home/mallory/a.profdata.xz"),
         lambda found: found["sources"][0].pop("licence"),
         lambda found: found["sources"][0].update(archives=[]),
         lambda found: found["sources"][0].update(cpe="python:python"),
         lambda found: found["sources"][0]["archives"][0].update(url="http://example.org/"),
         lambda found: found["flags"]["linker"].append({"text": "-s"}),
-        lambda found: found["modules"]["absent"].update(nis=""),
-        lambda found: found["omitted"][0].update(why=""),
+        lambda found: found["flags"]["linker"][0].update(why=" "),
+        lambda found: found["recipes"]["openssl"]["options"][0].update(why=""),
+        lambda found: found["recipes"]["openssl"]["options"][0].pop("why"),
+        lambda found: found["recipes"]["openssl"].update(commands=[]),
+        lambda found: found["recipes"]["openssl"].update(commands=[["make", 2]]),
+        lambda found: found["recipes"]["openssl"].update(kind="program"),
+        lambda found: found["recipes"]["openssl"].pop("environment"),
+        lambda found: found["recipes"]["zlib"]["files"]["library.mk"].pop("sha256"),
+        lambda found: found["recipes"].clear(),
+        lambda found: found.update(interpreter=[]),
         lambda found: found["audit"]["elf"][0].update(exports=-1),
         lambda found: found["entries"][0].update(mode="4755"),
         lambda found: found["entries"][0].update(path="/opt/x"),

@@ -3,13 +3,16 @@
 import hashlib
 import tarfile
 from dataclasses import replace
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from builder.artifacts.audit import Elf
 from builder.artifacts.deterministic_zip import FILE, Entry
 from builder.artifacts.pack import check_unzipped
+from builder.artifacts.packages import Packages
 from builder.artifacts.tree import LayerTree, with_packages
 from builder.errors import (
     BuildError,
@@ -23,17 +26,29 @@ from builder.errors import (
     WrongHash,
 )
 from builder.interpreters.cpython.packages.abi import check_loadable
-from builder.interpreters.cpython.packages.install import Packages, install_wheels, missing
-from builder.interpreters.cpython.packages.requirements import Locked, read_requirements
+from builder.interpreters.cpython.packages.install import install_wheels, missing
+from builder.interpreters.cpython.packages.requirements import read_requirements
+from builder.interpreters.cpython.packages.step import lock_packages, with_bytecode
 from builder.interpreters.cpython.packages.wheels import download_wheels, platforms
-from builder.platform import CPUS, Target
+from builder.interpreters.cpython.target import Target
+from builder.pins import Archive, Source
+from builder.plan.steps import LockedPackage
+from builder.platform import Platform
 
 from . import elf_factory as elf_files
 from .elf_factory import ElfFile
 from .fake_pypi import Index, open_index
 from .fakes import RecordingReport
+from .repository import PLATFORMS, PRODUCT
 
-X86_64, ARM64 = (Target("3.13.15", cpu) for cpu in CPUS)
+X86_64, ARM64 = (Target("3.13.15", platform) for platform in PLATFORMS)
+
+
+def for_glibc(version: str) -> Target:
+    """x86_64 with another oldest glibc."""
+    return replace(X86_64, platform=replace(X86_64.platform, glibc=version))
+
+
 A, B = "a" * 64, "b" * 64
 SITE = "python/lib/python3.13/site-packages"
 
@@ -46,7 +61,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
 # What a file asks for.
 
 
-def asked(folder: Path, text: str, target: Target = X86_64) -> tuple[Locked, ...]:
+def asked(folder: Path, text: str, target: Target = X86_64) -> tuple[LockedPackage, ...]:
     path = folder / "packages.txt"
     path.write_text(text, encoding="utf-8")
     return read_requirements(path, target)
@@ -62,7 +77,10 @@ def test_a_file_of_pip_compile_is_read(tmp_path: Path) -> None:
     six[extra] == 1.17.0 --hash sha256:{A}  # as well
     --only-binary=:all:
     """
-    assert asked(tmp_path, text) == (Locked("six", "1.17.0", (A,)), Locked("typing-extensions", "4.16.0", (A, B)))
+    assert asked(tmp_path, text) == (
+        LockedPackage("six", "1.17.0", (A,)),
+        LockedPackage("typing-extensions", "4.16.0", (A, B)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,6 +134,16 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         read_requirements(tmp_path / "none.txt", X86_64)
 
 
+def test_what_is_locked_is_locked_for_a_product_on_a_platform(tmp_path: Path) -> None:
+    path = tmp_path / "packages.txt"
+    path.write_text(f"six==1 --hash=sha256:{A}\nno==1 ; python_version < '3.13' --hash=sha256:{A}", encoding="utf-8")
+    platform = Platform(PLATFORMS[1].cpu, "2.34")
+    locked = lock_packages(path, PRODUCT, platform)
+    assert (locked.product, locked.platform) == (PRODUCT, platform)
+    assert locked.packages == (LockedPackage("six", "1", (A,)),)
+    assert locked.installer == version("installer")
+
+
 # Wheels.
 
 
@@ -142,7 +170,7 @@ def test_a_wheel_for_a_newer_glibc_is_for_a_newer_runtime(index: Index) -> None:
         wheels(index)
     assert caught.value.what == "thing==1.0 has no wheel for this target."
     assert "--runtime provided.al2023" in caught.value.do
-    assert wheels(index, replace(X86_64, glibc="2.34")) == ["thing-1.0-cp313-abi3-manylinux_2_28_x86_64.whl"]
+    assert wheels(index, for_glibc("2.34")) == ["thing-1.0-cp313-abi3-manylinux_2_28_x86_64.whl"]
 
 
 def test_the_tags_of_a_target_begin_with_its_own_glibc() -> None:
@@ -185,7 +213,7 @@ def test_an_index_out_of_reach_is_told_as_such(index: Index, monkeypatch: pytest
 def installed(index: Index, *paths: Path) -> tuple[Packages, Path]:
     """What wheels become, and the folder."""
     tree = index.folder.parent / "tree"
-    given = {Locked(path.name.partition("-")[0], "1.0", ()): path for path in paths}
+    given = {LockedPackage(path.name.partition("-")[0], "1.0", ()): path for path in paths}
     return install_wheels(given, X86_64, tree, index.folder.parent / "staging"), tree
 
 
@@ -232,20 +260,9 @@ def test_a_package_is_described_as_sources_are(index: Index) -> None:
     metadata = "License: BSD\nProject-URL: Source, https://x.example/thing\n"
     path = index.add("thing", {"a.py": b""}, metadata=metadata)
     ((described),) = installed(index, path)[0].sources
-    archive = {
-        "file": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "size": path.stat().st_size,
-        "pypi": "thing==1.0",
-    }
-    assert described == {
-        "name": "thing",
-        "version": "1.0",
-        "licence": "BSD",
-        "homepage": "https://x.example/thing",
-        "archives": [archive],
-        "patches": [],
-    }
+    content = path.read_bytes()
+    archive = Archive(path.name, hashlib.sha256(content).hexdigest(), len(content), pypi="thing==1.0")
+    assert described == Source("thing", "thing", "1.0", "BSD", "https://x.example/thing", (archive,))
 
 
 @pytest.mark.parametrize(
@@ -258,14 +275,14 @@ def test_a_package_is_described_as_sources_are(index: Index) -> None:
 )
 def test_a_licence_is_what_the_metadata_says_shortly(index: Index, metadata: str, licence: str) -> None:
     packages, _ = installed(index, index.add("thing", {}, metadata=metadata))
-    assert packages.sources[0]["licence"] == licence
+    assert packages.sources[0].licence == licence
 
 
 def test_what_was_installed_is_read_as_it_was_written(index: Index, tmp_path: Path) -> None:
     packages, _ = installed(index, index.add("thing", {"a.py": b""}))
+    packages = replace(packages, elf_files=(Elf("a.so", "EM_X86_64", "2.26", ("libc.so.6",), 1),))
     packages.write(tmp_path)
-    again = Packages.read(tmp_path)
-    assert (list(again.sources), list(again.owners)) == (list(packages.sources), list(packages.owners))
+    assert Packages.read(tmp_path) == packages
 
 
 def test_what_packages_need_and_is_not_there_is_known(index: Index) -> None:
@@ -349,7 +366,7 @@ def test_one_for_a_newer_glibc_is_told_with_its_symbols(tmp_path: Path) -> None:
     with pytest.raises(NotLoadable) as caught:
         loadable(tmp_path, newer.content())
     assert caught.value.why == "thing: thing.so: needs glibc 2.28, above 2.26: memcpy@GLIBC_2.28"
-    loadable(tmp_path, newer.content(), replace(X86_64, glibc="2.34"))
+    loadable(tmp_path, newer.content(), for_glibc("2.34"))
 
 
 def test_a_damaged_one_is_told(tmp_path: Path) -> None:
@@ -365,9 +382,18 @@ def test_bytecode_is_from_the_package_that_its_source_is_from(tmp_path: Path) ->
     folder.mkdir(parents=True)
     for path in (tmp_path / "python" / "a.b.py", folder / "a.b.cpython-313.pyc"):
         path.write_bytes(b"")
-    layer = with_packages(LayerTree((), {}), tmp_path, {"python/a.b.py": ("one", "two")})
-    assert set(layer.origins) == {"python/a.b.py", "python/__pycache__/a.b.cpython-313.pyc"}
-    assert set(layer.origins.values()) == {("pypi:one", "pypi:two")}
+    owners = with_bytecode(tmp_path, {"python/a.b.py": ("one", "two")})
+    assert owners == dict.fromkeys(("python/a.b.py", "python/__pycache__/a.b.cpython-313.pyc"), ("one", "two"))
+
+
+def test_what_packages_bring_has_their_names_as_its_origin(tmp_path: Path) -> None:
+    path = tmp_path / "python" / "a.py"
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    before = LayerTree((Entry("bootstrap", b"", FILE),), {"bootstrap": ("runtime",)})
+    layer = with_packages(before, tmp_path, {"python/a.py": ("one", "two")})
+    assert layer.origins == {"bootstrap": ("runtime",), "python/a.py": ("pypi:one", "pypi:two")}
+    assert [entry.path for entry in layer.entries] == ["bootstrap", "python/a.py"]
 
 
 def test_a_layer_that_lambda_would_not_unzip_names_what_weighs_most() -> None:
@@ -375,9 +401,9 @@ def test_a_layer_that_lambda_would_not_unzip_names_what_weighs_most() -> None:
         entries = (Entry("a", bytes(size), FILE), Entry("b", bytes(100_000_000), FILE))
         return LayerTree(entries, {"a": ("pypi:torch",), "b": ("pypi:numpy",)})
 
-    check_unzipped(layer(162_144_000))
+    check_unzipped(layer(162_144_000), 262_144_000)
     with pytest.raises(LayerTooLarge) as caught:
-        check_unzipped(layer(162_144_001))
+        check_unzipped(layer(162_144_001), 262_144_000)
     assert "262,144,001 bytes" in caught.value.why
     assert "torch 162 MB, numpy 100 MB" in caught.value.why
 

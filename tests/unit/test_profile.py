@@ -1,4 +1,4 @@
-"""builder.profile: the committed profile, its note, and whether it still fits."""
+"""builder.profile: the committed profiles, their notes, and whether they still fit."""
 
 import lzma
 from pathlib import Path
@@ -6,16 +6,15 @@ from pathlib import Path
 import pytest
 
 from builder.errors import BadPins, StaleProfile
-from builder.pins import load_pins
-from builder.plan import RECIPES
-from builder.platform import Target, this_machine
-from builder.profile import TOLERATED, Profile, instrumented, name, note_of, read_profile
+from builder.plan.steps import Compile
+from builder.profile import TOLERATED, Profile, instrumented, note_of, read_profile
 from builder.recipes import Recipe
 
 from .fakes import ROOT
+from .repository import PLATFORMS, PRODUCT, REPOSITORY
 
 TRAINED = "x86_64"
-SERIES = load_pins().default_python
+TASKS = tuple(step.work for step in REPOSITORY.plan(PRODUCT, PLATFORMS[0]) if isinstance(step.work, Compile))
 FITTING = "Compiling a.c\n1 warning generated.\nwarning: a.c: unused variable [-Wunused]\n"
 MISMATCH = (
     "warning: a.c: function control flow change detected (hash mismatch) {} Hash = 94 up to 7 count discarded"
@@ -52,19 +51,28 @@ def test_a_function_that_several_files_hold_counts_once() -> None:
     a_profile(100).check("zlib", TRAINED, MISSING.format("inline_one") * 50)
 
 
-def test_the_committed_profile_can_be_unpacked_and_has_a_note_on_every_source_that_reads_it(tmp_path: Path) -> None:
-    profile = read_profile(ROOT / name(SERIES))
+@pytest.mark.parametrize("path", sorted({task.profile for task in TASKS if task.profile}))
+def test_a_committed_profile_can_be_unpacked_and_has_a_note_on_every_source_that_reads_it(
+    tmp_path: Path, path: str
+) -> None:
+    profile = read_profile(ROOT / path)
     profile.unpack(tmp_path / "profile")
     assert (tmp_path / "profile").read_bytes()[1:8] == b"lprofi\x81"  # LLVM's magic number, behind a byte 0xff
-    recipes = [make(Target("3.13.15", this_machine())) for make in RECIPES.values()]
-    assert set(profile.functions) == {recipe.source for recipe in recipes}
+    readers = {task.source.name for task in TASKS if task.profile == path}
+    assert readers
+    assert readers <= set(profile.functions) <= {task.source.name for task in TASKS}
     assert all(count > 10 for count in profile.functions.values())
 
 
+def test_all_that_ships_reads_a_profile() -> None:
+    assert {task.source.name for task in TASKS if not task.profile} == {"cpython"}  # the build-python
+    assert {task.recipe.kind for task in TASKS if not task.profile} == {"tool"}
+
+
 def test_a_profile_without_a_proper_note_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "cpython-3.13.profdata.xz"
+    path = tmp_path / "fast.profdata.xz"
     path.write_bytes(lzma.compress(b""))
-    with pytest.raises(BadPins, match=r"cpython-3\.13\.profdata\.toml"):
+    with pytest.raises(BadPins, match=r"fast\.profdata\.toml"):
         read_profile(path)
     note_of(path).write_text('sha256 = "0"\n', encoding="utf-8")
     with pytest.raises(BadPins, match="functions"):

@@ -1,4 +1,4 @@
-"""builder.recipes: pure data that holds nothing of the machine."""
+"""builder.recipes, and an interpreter's own: pure data that holds nothing of the machine."""
 
 import re
 import subprocess
@@ -7,20 +7,31 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from builder.errors import BadPins
+from builder.errors import BadProduct
 from builder.executors import FIXED_ENVIRONMENT
 from builder.executors.tools import TOOLS
+from builder.flags import words
 from builder.interpreters.cpython import build_python
 from builder.interpreters.cpython import recipe as cpython
-from builder.pins import load_pins
-from builder.plan import RECIPES
-from builder.platform import CPUS, Target
-from builder.recipes import AUTOCONF, BUILD_TRIPLET, MAKE_LIBRARY, Recipe, library, libuuid, make_out
-from builder.toolchain import COMPILER_FLAGS, words
+from builder.interpreters.cpython.product import read_modules
+from builder.plan.keys import Materials
+from builder.plan.steps import Compile
+from builder.platform import Platform
+from builder.recipes import AUTOCONF, BUILD_TRIPLET, MAKE_LIBRARY, Recipe, libffi, library, libuuid, make_out
+from builder.toolchain import COMPILER_FLAGS
 
-TARGETS = [Target("3.13.15", cpu) for cpu in CPUS]
-ALL = [(name, make(target)) for target in TARGETS for name, make in RECIPES.items()]
-IDS = [f"{name}-{target.cpu.lambda_name}" for target in TARGETS for name in RECIPES]
+from .repository import FILES, PINS, PLATFORMS, PRODUCT, REPOSITORY
+
+
+def recipes_of(platform: Platform) -> dict[str, Recipe]:
+    """The recipes of CPython and all that it needs, by name, in the order of building."""
+    steps = REPOSITORY.plan(PRODUCT, platform)
+    return {step.role: step.work.recipe for step in steps if isinstance(step.work, Compile)}
+
+
+ALL = [(name, recipe) for platform in PLATFORMS for name, recipe in recipes_of(platform).items()]
+IDS = [f"{name}-{platform.cpu.lambda_name}" for platform in PLATFORMS for name in recipes_of(platform)]
+MODULES = read_modules(PRODUCT, FILES)
 each_recipe = pytest.mark.parametrize(("name", "recipe"), ALL, ids=IDS)
 
 PREFIX = "/opt"
@@ -41,7 +52,7 @@ def texts(recipe: Recipe) -> Iterator[str]:
 
 @each_recipe
 def test_a_recipe_is_the_same_whenever_it_is_asked_for(name: str, recipe: Recipe) -> None:
-    assert recipe in [RECIPES[name](target) for target in TARGETS]
+    assert recipe in [recipes_of(platform)[name] for platform in PLATFORMS]
 
 
 @each_recipe
@@ -97,13 +108,13 @@ def test_what_a_recipe_reads_of_others_it_needs(name: str, recipe: Recipe) -> No
 
 @each_recipe
 def test_what_a_recipe_needs_comes_before_it(name: str, recipe: Recipe) -> None:
-    order = list(RECIPES)
+    order = list(recipes_of(PLATFORMS[0]))
     assert all(order.index(need) < order.index(name) for need in recipe.needs)
 
 
 @each_recipe
 def test_every_source_is_pinned_with_a_licence_to_ship(name: str, recipe: Recipe) -> None:
-    assert load_pins()[recipe.source].licence_files
+    assert PINS[recipe.source].licence_files
 
 
 @each_recipe
@@ -130,7 +141,7 @@ def test_every_configure_believes_in_a_cross_build(name: str, recipe: Recipe) ->
 
 
 def test_the_build_triplet_is_no_machines_own() -> None:
-    assert BUILD_TRIPLET.removeprefix("--build=") not in {target.triplet for target in TARGETS}
+    assert BUILD_TRIPLET.removeprefix("--build=") not in {platform.triplet for platform in PLATFORMS}
 
 
 def test_tools_that_configure_would_look_up_are_named_without_a_path() -> None:
@@ -165,17 +176,15 @@ def test_a_library_is_compiled_by_its_makefile(tmp_path: Path) -> None:
 
 
 def test_no_module_is_both_present_and_absent() -> None:
-    modules = cpython.read_modules()
-    assert not set(modules.present) & set(modules.absent)
+    assert not set(MODULES.present) & set(MODULES.absent)
 
 
 def test_no_module_is_listed_twice() -> None:
-    present = cpython.read_modules().present
-    assert len(set(present)) == len(present)
+    assert len(set(MODULES.present)) == len(MODULES.present)
 
 
 def test_every_absent_module_has_a_reason() -> None:
-    absent = cpython.read_modules().absent
+    absent = MODULES.absent
     assert {"_tkinter", "_curses", "readline", "_gdbm", "_dbm"} <= absent.keys()
     assert all(len(why) > 4 for why in absent.values())
 
@@ -185,18 +194,27 @@ def test_the_modules_that_functions_rely_on_are_present() -> None:
         *("_uuid", "_ssl", "_hashlib", "_sqlite3", "_ctypes", "_lzma", "_bz2", "zlib", "_decimal", "pyexpat"),
         *("_multiprocessing", "_posixshmem", "_zoneinfo", "_asyncio"),
     )
-    assert set(wanted) <= set(cpython.read_modules().present)
+    assert set(wanted) <= set(MODULES.present)
 
 
 def test_the_build_python_leaves_out_modules_of_the_list_only() -> None:
-    assert set(build_python.UNUSED) <= set(cpython.read_modules().present)
+    assert set(build_python.UNUSED) <= set(MODULES.present)
 
 
 def test_absent_modules_are_switched_off_in_configures_answers() -> None:
-    for target in TARGETS:
-        answers = cpython.recipe(target).files["config.site"].splitlines()
-        assert {f"py_cv_module_{name}=n/a" for name in cpython.read_modules().absent} <= set(answers)
-        assert not [name for name in cpython.read_modules().present if f"py_cv_module_{name}=n/a" in answers]
+    for platform in PLATFORMS:
+        answers = cpython.recipe(PRODUCT, platform, FILES).files["config.site"].splitlines()
+        assert {f"py_cv_module_{name}=n/a" for name in MODULES.absent} <= set(answers)
+        assert not [name for name in MODULES.present if f"py_cv_module_{name}=n/a" in answers]
+
+
+def test_each_processor_has_its_own_answers_besides_those_that_all_share() -> None:
+    answers = [
+        set(cpython.recipe(PRODUCT, platform, FILES).files["config.site"].splitlines()) for platform in PLATFORMS
+    ]
+    assert "ac_cv_gcc_asm_for_x64=yes" in answers[0] - answers[1]
+    assert "ac_cv_gcc_asm_for_x64=no" in answers[1] - answers[0]
+    assert "ac_cv_computed_gotos=yes" in answers[0] & answers[1]
 
 
 @pytest.mark.parametrize(
@@ -204,11 +222,20 @@ def test_absent_modules_are_switched_off_in_configures_answers() -> None:
     ['present = ["a"]\n[absent]\na = "a reason"\n', 'present = ["a"]\n[absent]\nb = ""\n'],
     ids=["in both lists", "no reason"],
 )
-def test_a_list_of_modules_that_contradicts_itself_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
-    path = tmp_path / "modules.toml"
-    path.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(cpython, "MODULES_FILE", path)
-    with pytest.raises(BadPins, match="contradicts itself"):
-        cpython.read_modules()
+def test_a_list_of_modules_that_contradicts_itself_is_refused(text: str) -> None:
+    files = Materials({PRODUCT.file("modules.toml"): text.encode()})
+    with pytest.raises(BadProduct, match=r"products/cpython-3\.13/modules\.toml contradicts itself"):
+        read_modules(PRODUCT, files)
+
+
+def test_an_option_of_a_product_is_passed_and_told_with_its_reason() -> None:
+    path = PRODUCT.file("configure.toml")
+    option = b'\n[[options]]\ntext = "--with-something=yes"\nwhy = "a reason"\n'
+    recipe = cpython.recipe(PRODUCT, PLATFORMS[0], Materials({**FILES.contents, path: FILES.contents[path] + option}))
+    (configure,) = (command for command in recipe.commands if command[0] == "./configure")
+    assert "--with-something=yes" in configure
+    assert ("--with-something=yes", "a reason") in {(option.text, option.why) for option in recipe.options}
+
+
+def test_the_version_in_libffis_header_is_the_pinned_one() -> None:
+    assert PINS["libffi"].version == libffi.VERSION

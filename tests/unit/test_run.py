@@ -26,6 +26,7 @@ from .test_host import is_running
 
 POEM = "".join(f"line {number}\n" for number in range(1, 13))
 COPY: Command = ("cp", "poem", "../out/poem")
+EPOCH = 1785932700
 
 
 class Watcher(RecordingReport):
@@ -98,9 +99,8 @@ def a_step(
     wrappers: dict[str, str] | None = None,
 ) -> Step:
     recipe = recipe or Recipe(source.name, commands or (COPY,), needs=tuple(given.name for given in inputs))
-    keys = {f"input {given.name}": given.key for given in inputs}
-    work = Compile(recipe, source, patches, wrappers or {}, "x86_64")
-    return Step(name, work, inputs, {"name": name, "commands": repr(recipe.commands), **keys})
+    work = Compile(recipe, source, tuple(map(str, patches)), wrappers or {}, "x86_64", EPOCH)
+    return Step(name, name, work, inputs, {}, {"name": name, "commands": repr(recipe.commands)})
 
 
 def run(step: Step, site: BuildContext) -> Path:
@@ -135,7 +135,7 @@ def test_a_recipes_result_is_what_it_left_in_out_and_its_licences(source: Source
 
 
 def test_a_source_is_laid_out_as_it_is(source: Source, site: BuildContext) -> None:
-    result = run(Step("raw", Unpack(source, source.archives), (), {}), site)
+    result = run(Step("raw", "raw", Unpack(source, source.archives), (), {}, {}), site)
     assert files_in(result) == {"poem": POEM, "LICENSE": "do", "docs/COPYING": "copy"}
 
 
@@ -153,6 +153,11 @@ def test_wrappers_files_environment_and_needs_are_in_the_room(source: Source, si
     )
     result = run(second, site)
     assert files_in(result)["all"] == f"answers\n{POEM}cc was told: a word\n"
+
+
+def test_a_step_takes_its_own_time_for_now_and_not_the_executors(source: Source, site: BuildContext) -> None:
+    recipe = Recipe(source.name, (("sh", "-c", 'echo "$SOURCE_DATE_EPOCH" > ../out/now'),))
+    assert files_in(run_plan((a_step(source, recipe=recipe),), site))["now"] == f"{EPOCH}\n"
 
 
 # Patches, with the real GNU patch.
@@ -368,7 +373,7 @@ def test_the_machine_is_looked_at_only_if_something_is_to_be_compiled(
     run_plan(chain[-1:], site)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert names_run(chain, site) == []
-    assert names_run((Step("raw", Unpack(source, source.archives), (), {}),), site) == ["raw"]
+    assert names_run((Step("raw", "raw", Unpack(source, source.archives), (), {}, {}),), site) == ["raw"]
     forget(site, chain[3])
     with pytest.raises(MissingTool):
         names_run(chain, site)

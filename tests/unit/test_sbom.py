@@ -12,13 +12,12 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 from builder.artifacts.sbom import make_sbom
-from builder.pins import load_pins
 
 from .fakes import ROOT
+from .repository import PINS
 from .test_manifest import PACKAGE, manifest
 
 DATE = datetime(2026, 8, 5, 12, 25, tzinfo=UTC)
-PINS = load_pins()
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,14 @@ def test_it_is_about_the_zip(bom: dict[str, Any]) -> None:
     layer = bom["metadata"]["component"]
     assert (layer["name"], layer["version"]) == ("cpython-3.13.15-x86_64", "3.13.15")
     assert layer["hashes"] == [{"alg": "SHA-256", "content": "a" * 64}]
-    assert {"name": "static-python-layer:architecture", "value": "x86_64"} in layer["properties"]
+    properties = {entry["name"].removeprefix("static-python-layer:"): entry["value"] for entry in layer["properties"]}
+    assert properties == {
+        "architecture": "x86_64",
+        "cpu": "x86_64_v2",
+        "glibc": "2.26",
+        "interpreter": "cpython",
+        "variant": "fast",
+    }
 
 
 def test_everything_that_ships_is_in_it_and_the_compiler_as_what_does_not(components: dict[str, Any]) -> None:
@@ -52,8 +58,8 @@ def test_everything_that_ships_is_in_it_and_the_compiler_as_what_does_not(compon
 
 
 def test_each_source_has_version_licence_hash_and_package_url(components: dict[str, Any]) -> None:
-    for name, source in PINS.sources.items():
-        if name in components:
+    for source in PINS.sources.values():
+        if (name := source.name) in components:
             component, first = components[name], source.archives[0]
             assert component["version"] == source.version
             assert component["licenses"] == [{"license": {"id": source.licence}}]
@@ -83,7 +89,8 @@ def test_names_in_lists_of_vulnerabilities_are_there_where_they_are_known(compon
 
 def test_a_patched_source_says_so(components: dict[str, Any]) -> None:
     (patch,) = components["openssl"]["pedigree"]["patches"]
-    assert patch["diff"] == {"url": "patches/openssl/3.5/needed/0001-a.patch"}
+    assert patch["diff"]["url"].startswith("patches/openssl/3.5/needed/0001-")
+    assert len(components["cpython"]["pedigree"]["patches"]) > 30
     assert "pedigree" not in components["zlib"]
 
 
@@ -91,13 +98,14 @@ def test_the_layer_depends_on_all_that_ships_and_the_interpreter_on_what_is_link
     needs = {dependency["ref"]: set(dependency.get("dependsOn", ())) for dependency in bom["dependencies"]}
     shipping = {c["bom-ref"] for c in bom["components"] if c.get("scope") != "excluded"}
     assert needs["cpython-3.13.15-x86_64"] == shipping
-    assert needs[f"cpython@{PINS['cpython'].version}"] == {f"zlib@{PINS['zlib'].version}"}  # of the test's manifest
+    linked = ("bzip2", "libffi", "openssl", "sqlite", "util-linux", "xz", "zlib")
+    assert needs[f"cpython@{PINS['cpython-3.13'].version}"] == {f"{name}@{PINS[name].version}" for name in linked}
 
 
-def test_the_moment_is_cpythons_release_and_the_serial_number_the_contents(bom: dict[str, Any]) -> None:
+def test_the_moment_is_the_interpreters_release_and_the_serial_number_the_contents(bom: dict[str, Any]) -> None:
     assert bom["metadata"]["timestamp"] == "2026-08-05T12:25:00+00:00"
     other = manifest()
-    other["zip"]["sha256"] = "b" * 64
+    other["artifacts"][0]["sha256"] = "b" * 64
     assert json.loads(make_sbom(other, DATE))["serialNumber"] != bom["serialNumber"]
 
 

@@ -23,7 +23,8 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 def step(key_inputs: Mapping[str, str] | None = None, name: str = "zlib-x86_64") -> Step:
-    return Step(name, Unpack(a_source(Archive("f", "0" * 64, 1)), ()), (), key_inputs or {"source zlib": "1" * 64})
+    work = Unpack(a_source(Archive("f", "0" * 64, 1)), ())
+    return Step(name, "zlib", work, (), {}, key_inputs or {"source zlib": "1" * 64})
 
 
 def never() -> None:

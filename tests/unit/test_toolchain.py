@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.platform import CPUS, Target, make_target
+from builder.flags import Flag, joined, words
+from builder.platform import Platform
 from builder.toolchain import (
     COMPILER_FLAGS,
     INTERPRETER_FLAGS,
@@ -14,13 +15,10 @@ from builder.toolchain import (
     PROFILE_FLAGS,
     TRAINING_FLAGS,
     WRAPPER_FLAGS,
-    Flag,
-    joined,
-    words,
     wrappers,
 )
 
-X86_64, ARM64 = CPUS
+from .repository import ARM64, FILES, PLATFORMS, X86_64
 
 
 def arguments(folder: Path, script: str, *given: str) -> list[str]:
@@ -56,7 +54,7 @@ def test_flags_of_two_words_come_apart_as_arguments() -> None:
 
 
 def test_cc_compiles_for_the_target_and_passes_its_arguments_on_unharmed(tmp_path: Path) -> None:
-    script = wrappers(make_target("3.13.15", "x86_64"), X86_64)["cc"]
+    script = wrappers(Platform(X86_64), X86_64, FILES)["cc"]
     called = arguments(tmp_path, script, "-c", "a file.c", '-DNAME="x y"', "$HOME", "")
     assert called[:4] == ["cc", "-target", "x86_64-linux-gnu.2.26", "-mcpu=x86_64_v2"]
     assert called[-5:] == ["-c", "a file.c", '-DNAME="x y"', "$HOME", ""]
@@ -64,7 +62,7 @@ def test_cc_compiles_for_the_target_and_passes_its_arguments_on_unharmed(tmp_pat
 
 def test_cc_profiled_finds_the_profile_beside_its_own_folder_wherever_it_is_called(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
-    script = wrappers(make_target("3.13.15", "x86_64"), X86_64)["cc-profiled"]
+    script = wrappers(Platform(X86_64), X86_64, FILES)["cc-profiled"]
     called = arguments(tmp_path / "bin", script, "-c", "a file.c")
     assert called[:4] == ["cc", "-target", "x86_64-linux-gnu.2.26", "-mcpu=x86_64_v2"]
     (given,) = (word.removeprefix("-fprofile-use=") for word in called if word.startswith("-fprofile-use="))
@@ -73,7 +71,7 @@ def test_cc_profiled_finds_the_profile_beside_its_own_folder_wherever_it_is_call
 
 
 def test_in_training_the_last_words_instrument_whatever_was_asked_for(tmp_path: Path) -> None:
-    script = wrappers(make_target("3.13.15", "x86_64"), X86_64, training=True)["cc-profiled"]
+    script = wrappers(Platform(X86_64), X86_64, FILES, training=True)["cc-profiled"]
     assert arguments(tmp_path, script, "-flto=thin", "-c", "a.c")[-5:] == [
         *("-flto=thin", "-c", "a.c"),
         *words(TRAINING_FLAGS),
@@ -81,29 +79,29 @@ def test_in_training_the_last_words_instrument_whatever_was_asked_for(tmp_path: 
 
 
 def test_build_cc_compiles_for_the_machine_whatever_the_target_is(tmp_path: Path) -> None:
-    scripts = {wrappers(Target("3.13.15", cpu), X86_64)["build-cc"] for cpu in CPUS}
+    scripts = {wrappers(platform, X86_64, FILES)["build-cc"] for platform in PLATFORMS}
     assert len(scripts) == 1
     assert arguments(tmp_path, scripts.pop())[:4] == ["cc", "-target", "x86_64-linux-gnu.2.26", "-mcpu=baseline"]
 
 
 def test_cc_is_the_same_whatever_machine_builds() -> None:
-    target = make_target("3.13.15", "x86_64")
-    assert wrappers(target, X86_64)["cc"] == wrappers(target, ARM64)["cc"]
+    platform = Platform(X86_64)
+    assert wrappers(platform, X86_64, FILES)["cc"] == wrappers(platform, ARM64, FILES)["cc"]
 
 
 @pytest.mark.parametrize(("name", "tool"), [("ar", "ar"), ("ranlib", "ranlib"), ("ld", "ld.lld")])
 def test_the_other_tools_are_zigs_too(tmp_path: Path, name: str, tool: str) -> None:
-    script = wrappers(make_target("3.13.15", "x86_64"), X86_64)[name]
+    script = wrappers(Platform(X86_64), X86_64, FILES)[name]
     assert arguments(tmp_path, script, "rcs", "lib x.a") == [tool, "rcs", "lib x.a"]
 
 
 def test_scripts_find_the_compiler_in_the_environment_alone() -> None:
-    for script in wrappers(make_target("3.13.15", "x86_64"), X86_64).values():
+    for script in wrappers(Platform(X86_64), X86_64, FILES).values():
         assert script.startswith("#!/bin/sh\n")
         assert script.splitlines()[-1].startswith('exec "$ZIG" ')
 
 
 def test_for_arm64_no_instruction_is_assumed_that_only_some_processors_have() -> None:
-    script = wrappers(make_target("3.13.15", "arm64"), X86_64)["cc"]
+    script = wrappers(Platform(ARM64), X86_64, FILES)["cc"]
     assert "-target aarch64-linux-gnu.2.26 -mcpu=generic -Xclang -tune-cpu -Xclang neoverse-n1 " in script
     assert "-mtune" not in script  # which zig takes for -mcpu

@@ -1,14 +1,16 @@
 """builder.artifacts.tree: what stands where, with which mode, and where it comes from."""
 
-import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry
-from builder.artifacts.tree import RUNTIME, gather, lay_runtime
+from builder.artifacts.tree import LayerTree, gather
+from builder.interpreters.cpython import origins
 
 LINKED = ("cpython", "zlib", "openssl")
+BOOTSTRAP = b"#!/opt/bin/python3.13 -SPu\nstart()\n"
 
 
 def put(path: Path, text: str = "", mode: int = 0o644) -> None:
@@ -36,8 +38,12 @@ def runtime(tmp_path: Path) -> Path:
     return tmp_path / "runtime"
 
 
+def gather_all(prefix: Path, runtime: Path) -> LayerTree:
+    return gather(prefix, runtime, BOOTSTRAP, partial(origins, linked=LINKED))
+
+
 def gathered(prefix: Path, runtime: Path) -> dict[str, Entry]:
-    entries = gather(prefix, runtime, LINKED).entries
+    entries = gather_all(prefix, runtime).entries
     found = {entry.path: entry for entry in entries}
     assert len(found) == len(entries)
     return found
@@ -56,10 +62,8 @@ def test_the_prefix_stands_at_the_root_and_the_loop_below_runtime(prefix: Path, 
     }
 
 
-def test_bootstrap_is_the_repositorys_own_and_executable(prefix: Path, runtime: Path) -> None:
-    assert gathered(prefix, runtime)["bootstrap"] == Entry(
-        "bootstrap", (RUNTIME / "bootstrap").read_bytes(), EXECUTABLE
-    )
+def test_bootstrap_is_what_was_given_and_executable(prefix: Path, runtime: Path) -> None:
+    assert gathered(prefix, runtime)["bootstrap"] == Entry("bootstrap", BOOTSTRAP, EXECUTABLE)
 
 
 @pytest.mark.parametrize(
@@ -109,14 +113,18 @@ def test_contents_are_bytes_as_they_are(prefix: Path, runtime: Path) -> None:
     ],
 )
 def test_every_entry_knows_where_it_comes_from(prefix: Path, runtime: Path, path: str, origin: tuple[str, ...]) -> None:
-    tree = gather(prefix, runtime, LINKED)
+    tree = gather_all(prefix, runtime)
     assert tree.origins[path] == origin
     assert set(tree.origins) == {entry.path for entry in tree.entries}
 
 
-def test_the_loops_modules_are_laid_where_bytecode_can_be_written(tmp_path: Path) -> None:
-    lay_runtime(tmp_path / "laid")
-    laid = {path.relative_to(tmp_path / "laid").as_posix() for path in (tmp_path / "laid").rglob("*") if path.is_file()}
-    assert "layer_runtime/main.py" in laid
-    assert laid == {path.relative_to(RUNTIME).as_posix() for path in RUNTIME.rglob("*") if path.suffix == ".py"}
-    assert os.access(tmp_path / "laid" / "layer_runtime", os.W_OK)
+def test_only_what_is_not_the_same_everywhere_is_asked_of_the_plug_in(prefix: Path, runtime: Path) -> None:
+    asked: list[str] = []
+
+    def origin(path: str) -> tuple[str, ...]:
+        asked.append(path)
+        return ("whatever",)
+
+    tree = gather(prefix, runtime, BOOTSTRAP, origin)
+    assert {path.partition("/")[0] for path in asked} == {"bin", "lib"}
+    assert {tree.origins[path] for path in asked} == {("whatever",)}

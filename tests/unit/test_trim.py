@@ -4,8 +4,13 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from builder.errors import BadPins
+from builder.errors import BadProduct
 from builder.interpreters.cpython.trim import Omission, read_omissions, trim
+
+from .repository import FILES, PRODUCT
+
+FILE = PRODUCT.file("omissions.toml")
+OMISSIONS = read_omissions(FILES.text(FILE), FILE)
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -19,33 +24,32 @@ def files(root: Path) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
 
 
-def test_every_omission_of_the_policy_has_a_reason() -> None:
-    omissions = read_omissions()
-    assert omissions
-    assert all(len(omission.why) > 4 for omission in omissions)
+def test_every_omission_of_a_product_has_a_reason() -> None:
+    assert OMISSIONS
+    assert all(len(omission.why) > 4 for omission in OMISSIONS)
 
 
-def test_no_pattern_of_the_policy_leads_out_of_the_library() -> None:
-    for omission in read_omissions():
+def test_no_pattern_of_a_product_leads_out_of_the_library() -> None:
+    for omission in OMISSIONS:
         for pattern in omission.paths:
             assert not PurePosixPath(pattern).is_absolute()
             assert ".." not in PurePosixPath(pattern).parts
 
 
-def test_no_pattern_of_the_policy_comes_twice() -> None:
-    patterns = [pattern for omission in read_omissions() for pattern in omission.paths]
+def test_no_pattern_of_a_product_comes_twice() -> None:
+    patterns = [pattern for omission in OMISSIONS for pattern in omission.paths]
     assert len(set(patterns)) == len(patterns)
 
 
-def test_the_policy_leaves_out_tests_and_what_needs_a_screen(tmp_path: Path) -> None:
+def test_a_product_leaves_out_tests_and_what_needs_a_screen(tmp_path: Path) -> None:
     library = tree(
         tmp_path, "os.py", "test/test_os.py", "tkinter/__init__.py", "idlelib/idle.py", "ensurepip/__init__.py"
     )
-    trim(library, read_omissions())
+    trim(library, OMISSIONS)
     assert files(library) == ["os.py"]
 
 
-def test_the_policy_keeps_what_functions_import(tmp_path: Path) -> None:
+def test_a_product_keeps_what_functions_import(tmp_path: Path) -> None:
     kept = [
         "asyncio/__init__.py",
         "ctypes/util.py",
@@ -56,13 +60,13 @@ def test_the_policy_keeps_what_functions_import(tmp_path: Path) -> None:
         "venv/__init__.py",
     ]
     library = tree(tmp_path, *kept)
-    trim(library, read_omissions())
+    trim(library, OMISSIONS)
     assert files(library) == kept
 
 
 def test_old_bytecode_goes_wherever_it_is(tmp_path: Path) -> None:
     library = tree(tmp_path, "os.py", "__pycache__/os.pyc", "json/__pycache__/a.cpython-313.pyc", "json/b.pyc")
-    trim(library, read_omissions())
+    trim(library, OMISSIONS)
     assert files(library) == ["os.py"]
 
 
@@ -89,8 +93,6 @@ def test_patterns_that_overlap_do_not_trip_over_each_other(tmp_path: Path) -> No
         '[[omit]]\npaths = []\nwhy = "a reason"',
     ],
 )
-def test_a_policy_without_paths_or_reason_is_refused(tmp_path: Path, text: str) -> None:
-    policy = tmp_path / "lean.toml"
-    policy.write_text(text, encoding="utf-8")
-    with pytest.raises(BadPins, match=r"lean\.toml"):
-        read_omissions(policy)
+def test_omissions_without_paths_or_reason_are_refused(text: str) -> None:
+    with pytest.raises(BadProduct, match=r"products/thing-1\.0/omissions\.toml is not complete"):
+        read_omissions(text, "products/thing-1.0/omissions.toml")

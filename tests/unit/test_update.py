@@ -148,10 +148,10 @@ def test_a_newer_python_has_the_date_of_its_newest_file(mirror: Mirror, pins: Pa
     time = datetime(2026, 10, 6, 11, 59, 43, tzinfo=UTC)
     content = a_tar(int(time.timestamp()), b"python")
     mirror.add("python3.13", "3.13.16-1", "python3.13_3.13.16.orig.tar.xz", content)
-    update(pins, "cpython")
-    found = load_pins(pins)["cpython"]
+    update(pins, "cpython-3.13")
+    found = load_pins(pins)["cpython-3.13"]
     assert (found.version, found.date) == ("3.13.16", time.replace(second=0))
-    assert "# of the release" in pins.read_text(encoding="utf-8")
+    assert f"date = {found.date:%Y-%m-%dT%H:%M:%SZ} # and so what sys.version says" in pins.read_text(encoding="utf-8")
 
 
 def test_a_source_is_raised_in_all_its_forms_or_not_at_all(mirror: Mirror, folder: Path, pins: Path) -> None:

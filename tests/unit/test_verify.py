@@ -6,7 +6,6 @@ import stat
 import struct
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,11 @@ from builder.artifacts import verify as module
 from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry, write_zip
 from builder.artifacts.verify import rebuild, verify
 from builder.errors import ManifestMismatch, NotReproducible, StepFailed
+from builder.platform import Platform
 
 from .fakes import RecordingReport
-from .test_manifest import PACKAGE, TARGET, text
+from .repository import X86_64
+from .test_manifest import PACKAGE, text
 
 ENTRIES = (
     Entry("bin/python", b"python3.13", LINK),
@@ -54,7 +55,8 @@ def complaints(path: Path, report: RecordingReport) -> list[str]:
 def test_a_zip_from_anywhere_under_any_name_is_known_by_its_bytes(path: Path, report: RecordingReport) -> None:
     moved = path.rename(path.parent.parent / "download (1).zip")
     expected = verify(moved, None, path.parent, report)
-    assert (expected.python, expected.architecture, len(expected.entries)) == ("3.13.15", "x86_64", 4)
+    assert (expected.product, expected.version, expected.architecture) == ("cpython-3.13", "3.13.15", "x86_64")
+    assert len(expected.entries) == 4
     assert report.notes == [f"download (1).zip: 4 entries, sha256 {expected.sha256}: as {expected.manifest} says"]
 
 
@@ -149,9 +151,9 @@ def test_what_is_no_zip_is_told(path: Path, report: RecordingReport, content: by
     assert line.startswith("it is damaged")
 
 
-def test_a_zip_that_is_not_there_and_one_that_nobody_speaks_of(path: Path, report: RecordingReport) -> None:
+def test_a_zip_that_is_not_there_and_one_that_no_manifest_describes(path: Path, report: RecordingReport) -> None:
     path.with_suffix(".manifest.json").unlink()
-    with pytest.raises(ManifestMismatch, match="No manifest speaks of"):
+    with pytest.raises(ManifestMismatch, match="No manifest describes"):
         verify(path, None, path.parent, report)
     path.unlink()
     with pytest.raises(ManifestMismatch, match="No such file"):
@@ -216,12 +218,12 @@ def test_a_rebuild_begins_with_nothing_but_the_archives_and_builds_what_is_claim
     seen = rebuilt(path)
     assert seen["cache"] == []
     assert seen["sources"] == f"{tmp_path / 'downloads'}{os.pathsep}/mirror"
-    assert seen["arguments"][:4] == ["build-layer", "--python=3.13", "--arch=x86_64", "--stdlib=lean"]
+    assert seen["arguments"][:4] == ["build-layer", "--product=cpython-3.13", "--arch=x86_64", "--stdlib=lean"]
     assert report.notes[-1] == "cpython-3.13.15-x86_64.zip: the rebuild gives the same bytes"
 
 
 def test_a_rebuild_bakes_in_the_very_wheels(path: Path, tmp_path: Path, rebuilt: Rebuild) -> None:
-    options: dict[str, Any] = {"packages": (PACKAGE,), "target": replace(TARGET, glibc="2.34")}
+    options: dict[str, Any] = {"packages": (PACKAGE,), "platform": Platform(X86_64, "2.34")}
     release(path.parent, **options)
     release(tmp_path / "builder" / "gives", **options)
     seen = rebuilt(path)
