@@ -21,7 +21,6 @@ READ = ("builder", "patches", "products", "runtime")
 
 NEUTRAL: Mapping[str, str] = {
     "builder": "names and the repository's place",
-    "builder.disk": "turns the system's errors into messages",
     "builder.errors": "messages",
     "builder.executors": "the same bytes come from each, and CI compares them; the environment is a value in keys",
     "builder.fetch": "what it brings is checked by sha256",
