@@ -107,6 +107,22 @@ class Products:
             chosen |= found
         return tuple(chosen.values())
 
+    def choose_one(self, patterns: Collection[str]) -> Product:
+        """The same where there may be only one.
+
+        Raises:
+            UnknownTarget: there is none, or several are meant.
+        """
+        product, *others = self.choose(patterns)
+        if others:
+            names = ", ".join(each.name for each in (product, *others))
+            raise UnknownTarget(
+                f"This takes one product, and {1 + len(others)} are meant.",
+                f"These are {names}.",
+                "Pass one of them as --product.",
+            )
+        return product
+
 
 def load_products(pins: Pins, root: Path = ROOT) -> Products:
     """Reads and checks the folders below ``products/``.

@@ -136,7 +136,7 @@ def invoke_function(options: argparse.Namespace, terminal: Terminal) -> None:
     """A function on the layer, once, or again for each change of it; prints what it gives."""
     event = _read_event(options.event)
     machine = this_machine()
-    (product,) = load_products(load_pins()).choose(_products(options))
+    product = load_products(load_pins()).choose_one(_products(options))
     name = product.stem(machine.lambda_name)
     call = Call(
         zip=options.zip or ROOT / "dist" / f"{name}.zip",

@@ -18,7 +18,7 @@ from builder.product import load_products
 from tools.support.qemu import under_qemu
 
 ROOT = Path(__file__).parents[2]
-(PRODUCT,) = load_products(load_pins()).choose(())
+PRODUCT = load_products(load_pins()).choose_one(())
 PLATFORM = make_platform(default_arch())
 """What is tested: the environment's product or the default one; under qemu if it is for another architecture."""
 TARGET = target_of(PRODUCT, PLATFORM)
