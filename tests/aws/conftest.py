@@ -88,17 +88,16 @@ def make_layer(folder: Path, content: bytes = b"#!/opt/bin/python3.13\n", **chan
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(zipfile.ZipInfo("bootstrap"), content)
     manifest: dict[str, Any] = {
-        "target": {
-            "python": "3.13.15",
-            "architecture": "x86_64",
-            "compatible_runtimes": ["provided.al2023", "provided.al2"],
-        },
-        "zip": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "unzipped_size": len(content)},
+        "product": {"name": "cpython-3.13", "version": "3.13.15"},
+        "platform": {"architecture": "x86_64", "compatible_runtimes": ["provided.al2023", "provided.al2"]},
+        "artifacts": [
+            {"kind": "zip", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "unzipped_size": len(content)}
+        ],
         "sources": [{"licence": "Python-2.0.1"}, {"licence": "MIT OR Apache-2.0"}, {"licence": "Python-2.0.1"}],
         "packages": [{"licence": "MIT OR Apache-2.0"}, {"licence": ""}],
     }
     for key, value in changes.items():
         part, _, name = key.partition("__")
-        manifest[part][name] = value
+        (manifest["artifacts"][0] if part == "zip" else manifest[part])[name] = value
     path.with_suffix(".manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return path

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from builder.aws.product import read_product
 
+from builder.aws.layer_zip import read_layer_zip
 from tests.aws.conftest import Workspace, make_layer
 from tests.aws.fake_aws import ACCOUNT, FakeAws, Reply, Request
 from tests.unit.elf_factory import AARCH64, ElfFile
@@ -30,18 +30,19 @@ def test_the_built_layer_is_published_to_every_region_with_its_metadata(workspac
     assert result.code == 0, result.err
     regions = ("eu-west-3", "us-east-1", "us-west-2")
     assert result.out.splitlines() == [f"{region} {arn(region)}" for region in regions]
-    product = read_product(layer_zip)
+    product = read_layer_zip(layer_zip)
     for region in regions:
         found = workspace.client("lambda", region).get_layer_version(LayerName="python313", VersionNumber=1)
         assert found["Content"]["CodeSize"] == layer_zip.stat().st_size
         assert found["Content"]["CodeSha256"] == product.code_sha256
         assert found["CompatibleArchitectures"] == ["x86_64"]
         assert found["CompatibleRuntimes"] == ["provided.al2023", "provided.al2"]
-        assert found["Description"] == f"CPython 3.13.15 for x86_64, sha256 {product.sha256[:12]}"
+        assert found["Description"] == f"cpython-3.13 3.13.15 for x86_64, sha256 {product.sha256[:12]}"
         assert re.fullmatch(r"Python-2\.0\.1 AND Apache-2\.0 AND .*BSD-3-Clause", found["LicenseInfo"])
     assert workspace.layers() == {
         "python313": {
-            region: {"x86_64": {"3.13.15": {"arn": arn(region), "sha256": product.sha256}}} for region in regions
+            region: {"x86_64": {"cpython-3.13": {"3.13.15": {"arn": arn(region), "sha256": product.sha256}}}}
+            for region in regions
         }
     }
 
@@ -80,21 +81,25 @@ def test_an_older_version_with_the_same_code_is_found_regardless_of_who_publishe
     result = workspace.publish("eu-west-3")
     assert result.out == f"eu-west-3 {arn('eu-west-3', 2)}\n"
     assert len(workspace.aws.published_in()) == 3
-    assert workspace.layers()["python313"]["eu-west-3"]["x86_64"]["3.13.15"]["arn"] == arn("eu-west-3", 2)
+    assert workspace.layers()["python313"]["eu-west-3"]["x86_64"]["cpython-3.13"]["3.13.15"]["arn"] == arn(
+        "eu-west-3", 2
+    )
 
 
 def test_a_different_zip_becomes_a_new_version_and_replaces_the_entry(workspace: Workspace) -> None:
     workspace.publish("eu-west-3")
     other = make_layer(workspace.folder / "dist", b"another build")
     assert workspace.publish("eu-west-3", zip_file=other).out == f"eu-west-3 {arn('eu-west-3', 2)}\n"
-    assert workspace.layers()["python313"]["eu-west-3"]["x86_64"]["3.13.15"]["arn"] == arn("eu-west-3", 2)
+    assert workspace.layers()["python313"]["eu-west-3"]["x86_64"]["cpython-3.13"]["3.13.15"]["arn"] == arn(
+        "eu-west-3", 2
+    )
 
 
 def test_names_architectures_and_versions_are_recorded_side_by_side(workspace: Workspace) -> None:
     workspace.publish("eu-west-3")
-    arm = make_layer(workspace.folder / "dist", b"arm", target__architecture="arm64")
+    arm = make_layer(workspace.folder / "dist", b"arm", platform__architecture="arm64")
     workspace.publish("eu-west-3", zip_file=arm)
-    newer = make_layer(workspace.folder / "dist", b"newer", target__python="3.13.16")
+    newer = make_layer(workspace.folder / "dist", b"newer", product__version="3.13.16")
     workspace.publish("us-east-1", "--name=other", zip_file=newer)
     layers = workspace.layers()
     assert set(layers["python313"]["eu-west-3"]) == {"x86_64", "arm64"}
@@ -159,7 +164,7 @@ def test_a_zip_over_the_direct_limit_goes_through_each_regions_bucket_once(works
     assert result.code == 0, result.err
     for region in ("eu-west-3", "us-west-2"):
         (found,) = s3.list_objects_v2(Bucket=f"code-{region}")["Contents"]
-        assert found["Key"] == f"static-python-layer/{read_product(large).sha256}.zip"
+        assert found["Key"] == f"static-python-layer/{read_layer_zip(large).sha256}.zip"
         version = workspace.client("lambda", region).get_layer_version(LayerName="python313", VersionNumber=1)
         assert version["Content"]["CodeSize"] == large.stat().st_size
     workspace.aws.requests.clear()
@@ -222,7 +227,7 @@ def test_a_version_that_could_not_be_made_public_is_recorded_and_made_public_nex
     result = workspace.publish("eu-west-3", "--public")
     assert result.code == 41
     assert "AddLayerVersionPermission" in result.err
-    assert workspace.layers()["python313"]["eu-west-3"]["x86_64"]["3.13.15"]["arn"] == arn("eu-west-3")
+    assert workspace.layers()["python313"]["eu-west-3"]["x86_64"]["cpython-3.13"]["3.13.15"]["arn"] == arn("eu-west-3")
     workspace.aws.intercept = lambda _: None
     assert workspace.publish("eu-west-3", "--public").out == f"eu-west-3 {arn('eu-west-3')}\n"
     assert len(policy(workspace, "eu-west-3")) == 1
@@ -391,7 +396,7 @@ def test_an_interrupted_run_records_what_was_in_progress(workspace: Workspace) -
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert workspace.layers()["python313"]["eu-west-3"]["x86_64"]["3.13.15"]["arn"] == arn("eu-west-3")
+    assert workspace.layers()["python313"]["eu-west-3"]["x86_64"]["cpython-3.13"]["3.13.15"]["arn"] == arn("eu-west-3")
 
 
 def test_a_zip_for_another_architecture_than_its_manifest_says_is_refused(workspace: Workspace) -> None:

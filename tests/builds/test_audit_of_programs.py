@@ -11,10 +11,13 @@ from builder.artifacts.audit import audit
 from builder.artifacts.deterministic_zip import EXECUTABLE, Entry
 from builder.context import cache_folder
 from builder.errors import AuditFailed
-from builder.platform import Target, this_machine
+from builder.flags import words
+from builder.plan.keys import read_materials
+from builder.plan.steps import Pack
+from builder.platform import Platform, this_machine
 from builder.store import Store
-from builder.toolchain import LINKER_FLAGS, words, wrappers
-from tools.support.product import PLATFORM, TARGET
+from builder.toolchain import LINKER_FLAGS, wrappers
+from tools.support.product import PLATFORM
 
 from .build_cache import planned
 
@@ -41,13 +44,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return programs
 
 
-def violations(folder: Path, *flags: str, target: Target = TARGET, compiler: tuple[str, ...] = ()) -> set[str]:
+def violations(folder: Path, *flags: str, platform: Platform = PLATFORM, compiler: tuple[str, ...] = ()) -> set[str]:
     """The audit's violations for the program, linked with some flags."""
     steps = planned()
+    layer = steps["layer"].work
+    assert isinstance(layer, Pack)
     zig = Store(cache_folder()).result(steps["toolchain"]) / "ziglang" / "zig"
     if not zig.exists():
         pytest.fail("the compiler is not unpacked yet: run `nox -s build_layer`", pytrace=False)
-    for name, text in wrappers(target, this_machine()).items():
+    for name, text in wrappers(platform, this_machine(), read_materials()).items():
         (folder / name).write_text(text, encoding="utf-8")
         (folder / name).chmod(0o755)
     environment = {
@@ -62,7 +67,7 @@ def violations(folder: Path, *flags: str, target: Target = TARGET, compiler: tup
         subprocess.run(command, cwd=folder, env=environment, check=True)
     program = Entry("bootstrap", (folder / "program").read_bytes(), EXECUTABLE)
     with pytest.raises(AuditFailed) as caught:  # it does not use all protections
-        audit((program,), TARGET, ())
+        audit((program,), PLATFORM, layer.rules, ())
     return {line.strip().removeprefix("bootstrap: ") for line in caught.value.why.splitlines()}
 
 
@@ -105,7 +110,7 @@ def test_a_program_with_its_symbol_table_is_reported(folder: Path, hardened: set
 
 def test_a_program_for_a_newer_glibc_is_reported(folder: Path, hardened: set[str]) -> None:
     # pthread_create moved into libc itself, under a new symbol version.
-    found = violations(folder, *HARDENED, *EXPORTS, target=replace(TARGET, glibc="2.34"))
+    found = violations(folder, *HARDENED, *EXPORTS, platform=replace(PLATFORM, glibc="2.34"))
     assert found - hardened == {f"needs glibc 2.34, above {PLATFORM.glibc}"}
 
 

@@ -10,6 +10,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from builder.context import cache_folder
+from builder.plan.keys import read_materials
 from builder.platform import this_machine
 from builder.store import Store
 from builder.toolchain import wrappers
@@ -37,7 +38,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     zig = Store(cache_folder()).result(planned()["toolchain"]) / "ziglang" / "zig"
     if not zig.exists():
         pytest.fail("the compiler is not unpacked yet: run `nox -s build_layer`", pytrace=False)
-    for name, text in wrappers(PLATFORM, this_machine()).items():
+    for name, text in wrappers(PLATFORM, this_machine(), read_materials()).items():
         (tmp_path / name).write_text(text, encoding="utf-8")
         (tmp_path / name).chmod(0o755)
     (tmp_path / "program.c").write_text(PROGRAM, encoding="utf-8")

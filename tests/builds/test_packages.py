@@ -16,7 +16,7 @@ from builder.interpreters.cpython.packages.abi import check_loadable
 from builder.interpreters.cpython.packages.install import install_wheels
 from builder.interpreters.cpython.packages.requirements import read_requirements
 from builder.interpreters.cpython.packages.wheels import download_wheels
-from builder.platform import CPUS
+from builder.platform import CPUS, Platform
 from builder.store import Store
 from tests.builds.build_cache import BuildCache, planned
 from tests.unit.fake_pypi import open_index
@@ -139,7 +139,7 @@ def test_verify_accepts_the_zip(dist: Path) -> None:
 
 
 def test_another_architecture_gets_its_own_wheels_on_this_machine(tmp_path: Path) -> None:
-    target = replace(TARGET, cpu=CPUS[1])
+    target = replace(TARGET, platform=Platform(CPUS[1]))
     locked = read_requirements(REQUIREMENTS, target)
     (tmp_path / "wheels").mkdir()
     wheels = download_wheels(locked, target, tmp_path / "wheels", RecordingReport())

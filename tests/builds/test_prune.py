@@ -8,7 +8,7 @@ from builder.store import Store
 from tests.unit.fakes import wait_until
 from tools.support.product import ROOT
 
-from .build_cache import GIVEN, BuildCache, Reference, planned
+from .build_cache import PREBUILT, BuildCache, Reference, planned
 
 
 def prune(build_cache: BuildCache, *options: str) -> list[str]:
@@ -23,7 +23,7 @@ def test_pruning_all_while_a_build_runs_takes_nothing_that_it_needs(
     build_cache: BuildCache, reference: Reference
 ) -> None:
     store = Store(build_cache.cache)
-    needed = {planned()[name].key for name in GIVEN}
+    needed = {planned()[name].key for name in PREBUILT}
     for folder in (store.folder, store.root / "store"):  # of another plan, and of an older builder
         (folder / "zlib-x86_64" / "another").mkdir(parents=True)
         (folder / "zlib-x86_64" / "another" / "step.json").write_text("{}", encoding="utf-8")
@@ -41,7 +41,7 @@ def test_pruning_all_while_a_build_runs_takes_nothing_that_it_needs(
     assert sorted(line.split()[2] for line in lines if line.startswith("removed zlib")) == ["another:", "another:"]
     (kept,) = (line for line in lines if line.startswith("kept "))
     assert len(needed) <= int(kept.split()[1]) <= len(planned())
-    assert set(GIVEN) <= {name for name, step in planned().items() if store.has(step)}
+    assert set(PREBUILT) <= {name for name, step in planned().items() if store.has(step)}
     assert [result.key for result in store.results() if result.key == "another"] == []
 
 

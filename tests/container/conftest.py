@@ -30,7 +30,7 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def image(engine: Engine) -> str:
     """Debian 11 with the tools that a build needs."""
-    return Images(engine, cache_folder(), Terminal()).executor(IMAGE)
+    return Images(engine, cache_folder(), Terminal()).build_image(IMAGE)
 
 
 @pytest.fixture(autouse=True)

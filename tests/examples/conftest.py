@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.aws.conftest import fake_aws, running_fake_aws
-from tools.support.product import ROOT, TARGET
+from tools.support.product import NAME, ROOT
 
 __all__ = ["fake_aws", "running_fake_aws"]
 
@@ -28,4 +28,4 @@ def layer_with_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"--output={folder}",
     )
     subprocess.run(command, cwd=ROOT, check=True)
-    return folder / f"{TARGET.name}-packages.zip"
+    return folder / f"{NAME}-packages.zip"

@@ -15,7 +15,7 @@ import pytest
 from tests.aws.fake_aws import ACCOUNT, FakeAws
 from tests.examples.conftest import EXAMPLES
 from tests.examples.terraform import problems
-from tools.support.product import ROOT, TARGET
+from tools.support.product import NAME, ROOT
 
 REGION = "eu-west-3"
 
@@ -173,4 +173,4 @@ def test_the_script_deploys_with_the_aws_cli(fake_aws: FakeAws, layer_with_packa
     ],
 )
 def test_examples_use_the_file_name_that_build_layer_gives(file: str) -> None:
-    assert f"{TARGET.name}-packages.zip" in (EXAMPLES / file).read_text(encoding="utf-8")
+    assert f"{NAME}-packages.zip" in (EXAMPLES / file).read_text(encoding="utf-8")

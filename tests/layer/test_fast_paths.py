@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from builder.platform import this_machine
-from tools.support.product import CLEAN, TARGET, Layer
+from tools.support.product import CLEAN, PLATFORM, Layer
 
 VALUES = """
 sizes = (0, 1, 2, 5, 29, 30, 31, 59, 60, 62, 63, 64, 90)
@@ -107,7 +107,7 @@ print(early, "zipimport" in sys.modules)
     assert layer.run(str(tmp_path / "archive.zip")) == "found zipimporter\n"
 
 
-@pytest.mark.skipif(TARGET.cpu != this_machine(), reason="openpty() under qemu: no such device")
+@pytest.mark.skipif(PLATFORM.cpu != this_machine(), reason="openpty() under qemu: no such device")
 def test_terminals_and_shared_memory_work_though_their_libraries_are_loaded_lazily(layer: Layer) -> None:
     code = """
 import os, pty

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from builder.interpreters.cpython.recipe import read_modules
-from tools.support.product import CLEAN, ROOT, TARGET, Layer, output, runner
+from builder.interpreters.cpython.product import read_modules
+from builder.plan.keys import read_materials
+from tools.support.product import CLEAN, PLATFORM, PRODUCT, ROOT, TARGET, Layer, output, runner
 
 Evaluate = Callable[[str], Any]
 
@@ -43,7 +44,7 @@ def test_at_opt_the_prefix_is_opt(layer: Layer) -> None:
 
 
 def test_every_listed_module_is_built_in(layer: Layer) -> None:
-    modules = read_modules().present
+    modules = read_modules(PRODUCT, read_materials()).present
     code = (
         "import importlib, json, sys\n"
         f"for name in {modules!r}: importlib.import_module(name)\n"
@@ -53,7 +54,7 @@ def test_every_listed_module_is_built_in(layer: Layer) -> None:
     assert sorted(built_in) == sorted(modules)
 
 
-@pytest.mark.parametrize("name", sorted(read_modules().absent))
+@pytest.mark.parametrize("name", sorted(read_modules(PRODUCT, read_materials()).absent))
 def test_modules_listed_as_absent_are_absent(layer: Layer, name: str) -> None:
     layer.run("-c", f"try: import {name}\nexcept ModuleNotFoundError: pass\nelse: raise SystemExit('{name} is there')")
 
@@ -110,9 +111,9 @@ names = ["EXT_SUFFIX", "SOABI", "MULTIARCH", "VERSION", "Py_GIL_DISABLED", "Py_D
 print(json.dumps([sysconfig.get_platform(), sysconfig.get_config_vars(*names)]))
 """
     found_platform, values = evaluate(code)
-    assert found_platform == f"linux-{TARGET.cpu.machine}"
-    soabi = f"cpython-313-{TARGET.triplet}"
-    assert values == [f".{soabi}.so", soabi, TARGET.triplet, "3.13", 0, 0, 8]
+    assert found_platform == f"linux-{PLATFORM.cpu.machine}"
+    soabi = f"cpython-313-{PLATFORM.triplet}"
+    assert values == [f".{soabi}.so", soabi, PLATFORM.triplet, "3.13", 0, 0, 8]
 
 
 def test_paths_in_bytecode_are_lambdas(layer: Layer) -> None:

@@ -3,10 +3,10 @@
 import pytest
 
 from builder.platform import this_machine
-from tools.support.product import CONTAINER_FILES, TARGET, Layer
+from tools.support.product import CONTAINER_FILES, PLATFORM, Layer
 
 pytestmark = pytest.mark.skipif(
-    CONTAINER_FILES is not None or TARGET.cpu != this_machine(),
+    CONTAINER_FILES is not None or PLATFORM.cpu != this_machine(),
     reason="the interpreter may run under qemu, whose own memory would be measured",
 )
 

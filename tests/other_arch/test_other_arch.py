@@ -21,16 +21,19 @@ from builder.executors.engine import connect
 from builder.executors.host import Host
 from builder.executors.images import Images
 from builder.fetch import file_sha256
+from builder.flags import words
 from builder.interpreters.cpython import recipe as cpython
 from builder.pins import load_pins
-from builder.plan import Compile, Step, epoch
+from builder.plan.keys import read_materials
+from builder.plan.make import epoch
+from builder.plan.steps import Compile, Step
 from builder.platform import CPUS, Cpu, this_machine
 from builder.recipes import Recipe, make_out
 from builder.run import BuildContext, run_plan
 from builder.store import Store
-from builder.toolchain import COMPILER_FLAGS, INTERPRETER_FLAGS, INTERPRETER_LINKER_FLAGS, LINKER_FLAGS, words, wrappers
+from builder.toolchain import COMPILER_FLAGS, INTERPRETER_FLAGS, INTERPRETER_LINKER_FLAGS, LINKER_FLAGS, wrappers
 from tests.builds.build_cache import SHORT, planned
-from tools.support.product import TARGET
+from tools.support.product import PLATFORM, PRODUCT
 
 IMAGE = "debian13"
 HERE = this_machine()
@@ -63,9 +66,11 @@ cp -R Python/frozen_modules ../out"""
 
 def frozen() -> Recipe:
     """Builds only the interpreter's frozen modules."""
-    interpreter = cpython.recipe(TARGET)
+    interpreter = cpython.recipe(PRODUCT, PLATFORM, read_materials())
     prepare = interpreter.commands[0]
-    return Recipe("cpython", (prepare, ("sh", "-euc", FREEZE, prepare[0])), ("build_python",), interpreter.environment)
+    return Recipe(
+        PRODUCT.source, (prepare, ("sh", "-euc", FREEZE, prepare[0])), ("build_python",), interpreter.environment
+    )
 
 
 @dataclass(frozen=True)
@@ -84,25 +89,29 @@ class Machine:
 
     def run_recipe(self, name: str, recipe: Recipe) -> dict[str, str]:
         """The same for a recipe of this test, as a step that replaces its source's own."""
-        own = self.steps[recipe.source]
+        own = next(step for step in self.steps.values() if _source(step) == recipe.source)
         assert isinstance(own.work, Compile)
-        work = replace(own.work, recipe=recipe, wrappers=wrappers(TARGET, self.cpu), profile=None)
+        work = replace(own.work, recipe=recipe, wrappers=wrappers(PLATFORM, self.cpu, read_materials()), profile=None)
         added = {field.name: repr(getattr(recipe, field.name)) for field in fields(recipe)}
         inputs = (self.steps["toolchain"], *(self.steps[need] for need in recipe.needs))
-        return self.run(Step(name, work, inputs, {**own.key_inputs, **added}))
+        return self.run(Step(name, name, work, inputs, own.files, {**own.values, **added}))
+
+
+def _source(step: Step) -> str:
+    """Key of the source that a step compiles with the platform's compiler; empty if it is of another kind."""
+    return step.work.source.key if isinstance(step.work, Compile) and step.work.recipe.kind != "tool" else ""
 
 
 def with_inputs(step: Step, *replacements: Step) -> Step:
     """A step with some of its inputs replaced."""
-    changed = {each.name.partition("-")[0]: each for each in replacements}
-    inputs = tuple(changed.get(each.name.partition("-")[0], each) for each in step.inputs)
-    return replace(step, inputs=inputs, key_inputs={each.name: each.key for each in inputs})
+    changed = {each.role: each for each in replacements}
+    return replace(step, inputs=tuple(changed.get(each.role, each) for each in step.inputs))
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A store with this machine's results, and none of the other machine's."""
-    if TARGET.cpu != THERE:
+    if PLATFORM.cpu != THERE:
         pytest.fail(f"this builds for the other architecture: {ARCH_VARIABLE}={THERE.lambda_name}", pytrace=False)
     users, store = Store(cache_folder()), Store(tmp_path_factory.mktemp("other-arch"))
     for step in planned().values():
@@ -117,11 +126,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def as_build_python(interpreter: Step) -> Step:
     """The interpreter as build-python; both have the same layout."""
-    return replace(interpreter, name=f"build_python-{THERE.lambda_name}")
+    return replace(interpreter, name=f"build_python-{PRODUCT.name}-{THERE.lambda_name}", role="build_python")
 
 
 def host(cpu: Cpu, store: Store) -> Host:
-    return Host(store.root, store.result(planned(cpu)["toolchain"]), epoch(load_pins(), TARGET), 2)
+    return Host(store.root, store.result(planned(cpu)["toolchain"]), epoch(load_pins(), PRODUCT), 2)
 
 
 def machine(cpu: Cpu, store: Store, executor: Executor) -> Machine:
@@ -140,7 +149,7 @@ def here(store: Store) -> Machine:
 def there(store: Store) -> Iterator[Machine]:
     try:
         with connect() as engine:
-            image = Images(engine, cache_folder(), Terminal(), machine=THERE.machine).executor(IMAGE)
+            image = Images(engine, cache_folder(), Terminal(), machine=THERE.machine).build_image(IMAGE)
             with container_executor(engine, image, host(THERE, store)) as executor:
                 executor.prepare()
                 yield machine(THERE, store, executor)

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from builder.errors import BadPins
-from builder.interpreters.cpython import recipe as cpython
+from builder.interpreters.cpython.product import read_modules
+from builder.plan.keys import read_materials
+from builder.repository import load_repository
 from tools.regrtest.expectations import Excluded, Expectations, Skipped, load_expectations
 from tools.regrtest.modules import recipe
 from tools.regrtest.outcome import Outcome, exclusion_problems, skip_problems
-from tools.support.product import TARGET
+from tools.support.product import PRODUCT
 
 OUTPUT = """\
 0:00:00 load avg: 5.77 Run 4 tests in parallel using 2 worker processes (timeout: 20 min, worker timeout: 25 min)
@@ -136,13 +138,13 @@ def test_an_excluded_test_that_fails_with_another_message_is_a_problem() -> None
 
 
 def test_the_recipe_compiles_the_modules_that_the_layer_leaves_out_as_tests() -> None:
-    commands = recipe(TARGET).commands
+    commands = recipe(load_repository()).commands
     (files,) = (command[1:] for command in commands if command[0] == "make")
     names = {Path(file).name.partition(".")[0] for file in files}
-    absent = cpython.read_modules().absent
+    absent = read_modules(PRODUCT, read_materials()).absent
     assert {"_testcapi", "_testinternalcapi", "_ctypes_test", "xxlimited"} <= names <= absent.keys()
     assert "_tkinter" not in names
     assert not any("--disable-test-modules" in command for command in commands)
-    answers = recipe(TARGET).files["config.site"].splitlines()
+    answers = recipe(load_repository()).files["config.site"].splitlines()
     assert "py_cv_module__tkinter=n/a" in answers
     assert not any(answer.startswith(f"py_cv_module_{name}=") for name in names for answer in answers)

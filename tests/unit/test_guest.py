@@ -1,12 +1,13 @@
 """builder.emulator.guest: what the guest agent does beside an emulator that is none, and what its output means."""
 
 import base64
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -139,8 +140,9 @@ Agent = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
-def agent(tmp_path: Path) -> Agent:
-    """Starts the agent around an emulator of some kind."""
+def agent(tmp_path: Path) -> Iterator[Agent]:
+    """Starts the agent around an emulator of some kind; both end with the test."""
+    started = []
     shutil.copy(guest.SCRIPT, tmp_path)
     (tmp_path / guest.REQUEST).write_bytes(guest.request(b"\0 \r\n the end"))
     (tmp_path / "emulator.py").write_text(EMULATOR, encoding="utf-8")
@@ -156,9 +158,15 @@ def agent(tmp_path: Path) -> Agent:
             str(tmp_path),
         )
         command = ("bash", str(tmp_path / guest.SCRIPT.name), BOUNDARY, f"{first} {last}", "60", patience, *emulator)
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        return started[-1]
 
-    return start
+    yield start
+    if (tmp_path / "number").exists() and not is_gone(tmp_path):
+        os.kill(int((tmp_path / "number").read_text("ascii")), signal.SIGKILL)
+    for process in started:
+        with process:
+            process.kill()
 
 
 def is_gone(folder: Path) -> bool:
@@ -167,11 +175,11 @@ def is_gone(folder: Path) -> bool:
 
 
 def test_request_and_response_come_through_unchanged_and_output_while_it_runs(agent: Agent, tmp_path: Path) -> None:
-    with agent("answer") as process:
-        assert process.stdout
-        assert [process.stdout.readline() for _ in range(2)] == [b"signals True\n", b"while it runs\n"]
-        (tmp_path / "go on").touch()
-        _, said = process.communicate()
+    process = agent("answer")
+    assert process.stdout
+    assert [process.stdout.readline() for _ in range(2)] == [b"signals True\n", b"while it runs\n"]
+    (tmp_path / "go on").touch()
+    _, said = process.communicate()
     assert process.returncode == 0
     assert (tmp_path / "received").read_bytes() == guest.request(b"\0 \r\n the end")
     log, _, rest = said.decode().partition(f"\n{BOUNDARY}\n")
@@ -199,10 +207,10 @@ def test_an_emulator_that_does_not_answer_is_ended(agent: Agent, tmp_path: Path)
 
 @pytest.mark.parametrize("how", ["deaf", "mute"])
 def test_who_ends_the_agent_ends_the_emulator(agent: Agent, tmp_path: Path, how: str) -> None:
-    with agent(how) as process:
-        wait_until((tmp_path / ("received" if how == "mute" else "number")).exists)
-        process.terminate()
-        process.communicate()
+    process = agent(how)
+    wait_until((tmp_path / ("received" if how == "mute" else "number")).exists)
+    process.terminate()
+    process.wait()
     assert process.returncode == -signal.SIGTERM
     wait_until(lambda: is_gone(tmp_path))
 
