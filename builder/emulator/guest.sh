@@ -11,7 +11,7 @@ boundary=$1 ports=$2 start_timeout=$3 response_timeout=$4
 shift 4
 type -P base64 cat sleep timeout > /dev/null || exit 127
 # A shell's background commands ignore these signals, and the function would inherit that.
-(exec "$@") &
+(trap - INT QUIT; exec "$@") &
 emulator=$!
 trap 'kill $emulator 2> /dev/null; wait $emulator 2> /dev/null' EXIT
 for port in $ports; do # the last one takes the event
