@@ -17,7 +17,7 @@ configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir(), "hypothesis"))
 
 @pytest.fixture
 def report() -> RecordingReport:
-    """Somebody who watches a fetch and remembers what was said."""
+    """A watcher of a fetch that remembers what was said."""
     return RecordingReport()
 
 

@@ -1,4 +1,4 @@
-"""Real things in small: a web server, a tiny disk, somebody who watches."""
+"""Real things in small: a web server, a tiny disk, a report that remembers."""
 
 import os
 import subprocess

@@ -342,7 +342,7 @@ def test_a_bare_name_is_a_trace_only_if_nobody_would_write_it_by_chance(
     assert {f"/home/{name}/", f"{name}@{name}", f"@{name}."} <= set(traces)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody whom nobody knows")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without a name")
 def test_a_user_without_a_name_can_build() -> None:
     code = (
         "import os; from pathlib import Path; from builder.artifacts.pack import host_identifiers as traces\n"

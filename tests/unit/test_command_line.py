@@ -22,14 +22,16 @@ import pytest
 from builder import cli
 from builder.console import Terminal
 from builder.executors.tools import TOOLS
-from builder.plan import RECIPES
+from builder.recipes import zlib
 from builder.store import Store
 
 from .fake_engine import run_engine
 from .fakes import ROOT, PrivateMount, wait_until
+from .repository import PLATFORMS, PRODUCT, REPOSITORY
 from .test_host import is_running
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+ROLES = [step.role for step in REPOSITORY.plan(PRODUCT, PLATFORMS[0])]
 
 
 @dataclass(frozen=True)
@@ -98,15 +100,37 @@ def builder(tmp_path: Path) -> CommandLine:
 # What can be asked for.
 
 
-@pytest.mark.parametrize("version", ["3.12", "2.7", "3.13.15", "three"])
-def test_an_unknown_python_is_refused_with_the_known_ones(builder: CommandLine, version: str) -> None:
-    code, err = builder.build(f"--python={version}")
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("--python=3.12", "cpython-3.12"),
+        ("--python=2.7", "cpython-2.7"),
+        ("--python=3.13.15", "cpython-3.13.15"),
+        ("--python=three", "cpython-three"),
+        ("--product=ruby-3.4", "ruby-3.4"),
+        ("--product=", ""),
+        ("-pruby-*", "ruby-*"),
+        ("--product=../products/cpython-3.13", "../products/cpython-3.13"),
+    ],
+)
+def test_an_unknown_product_is_refused_with_the_known_ones(builder: CommandLine, option: str, name: str) -> None:
+    code, err = builder.build(option)
     what, why, do = complaint(err)
     assert code == 3
-    assert repr(version) in what
-    assert "3.13" in why
-    assert do == "Pass --python 3.13."
+    assert what == f"There is no product {name!r}."
+    assert "cpython-3.13" in why
+    assert do == "Pass --product cpython-3.13, or a glob: --product 'cpython-*'."
     assert not builder.cache.exists()
+
+
+def test_an_unknown_product_of_the_environment_is_refused_too_and_an_option_counts_for_more(
+    builder: CommandLine,
+) -> None:
+    code, err = builder.build(STATIC_PYTHON_PRODUCT="ruby-3.4")
+    assert (code, complaint(err)[0]) == (3, "There is no product 'ruby-3.4'.")
+    code, out, err = builder.run("build-layer", "--plan", "--python=3.13", STATIC_PYTHON_PRODUCT="ruby-3.4")
+    assert (code, err) == (0, "")
+    assert "layer-cpython-3.13-x86_64-lean" in out
 
 
 @pytest.mark.parametrize("arch", ["riscv64", "aarch64", ""])
@@ -188,7 +212,7 @@ def test_packages_that_are_not_locked_are_refused_before_anything_is_built(build
     "arguments",
     [
         (),
-        ("bake",),
+        ("no-such-command",),
         ("build-layer", "--runtime=python3.13"),
         ("build-layer", "--stdlib=fat"),
         ("build-layer", "--in=garden"),
@@ -230,7 +254,7 @@ def test_a_plan_of_nothing_done_has_a_reason_for_every_step_and_writes_nothing(b
     assert (code, err) == (0, "")
     lines = out.splitlines()
     steps = [re.fullmatch(r"run   [0-9a-f]{12}  (\S+)", line) for line in lines[::2]]
-    assert [step and step[1].partition("-")[0] for step in steps] == ["toolchain", *RECIPES, "prefix", "layer"]
+    assert [step and step[1].partition("-")[0] for step in steps] == ROLES
     assert {line.strip() for line in lines[1::2]} == {"- never built here"}
     assert not builder.cache.exists()
 
@@ -239,14 +263,49 @@ def test_two_architectures_share_what_is_built_for_this_machine(builder: Command
     code, out, _ = builder.run("build-layer", "--plan", "--arch=x86_64", "--arch=arm64", "--arch=x86_64")
     names = [line.split()[2] for line in out.splitlines() if line.startswith("run ")]
     assert code == 0
-    assert len(names) == len(set(names)) == 2 * (len(RECIPES) + 3) - 2
+    assert len(names) == len(set(names)) == 2 * len(ROLES) - 2
     assert [name for name in names if name.startswith(("toolchain", "build_python"))] == names[:1] + names[8:9]
 
 
 def test_the_plan_of_the_full_library_differs_at_its_end_alone(builder: CommandLine) -> None:
     lean, full = (builder.run("build-layer", "--plan", f"--stdlib={stdlib}")[1] for stdlib in ("lean", "full"))
     changed = [line.split()[-1] for line in full.splitlines() if line not in lean.splitlines()]
-    assert changed == ["prefix-x86_64-full", "layer-x86_64-full"]
+    assert changed == ["tree-cpython-3.13-x86_64-full", "layer-cpython-3.13-x86_64-full"]
+
+
+@pytest.fixture
+def two_products(tmp_path: Path) -> CommandLine:
+    """A checkout with one variant more, which differs from the first in its patches."""
+    root = tmp_path / "checkout"
+    for name in ("builder", "runtime", "patches", "products"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    folder = root / PRODUCT.folder
+    for name in ("profdata.xz", "profdata.toml", "symbols.txt"):
+        shutil.copyfile(folder / f"fast.{name}", folder / f"upstream.{name}")
+    with (folder / "product.toml").open("a", encoding="utf-8") as file:
+        file.write('[variants.upstream]\npatches = ["needed"]\n')
+    return CommandLine(root, tmp_path, {"PYTHONDONTWRITEBYTECODE": "1"})
+
+
+def test_a_glob_means_several_products_which_share_their_libraries(two_products: CommandLine) -> None:
+    code, out, err = two_products.run("build-layer", "--plan", "--product=cpython-*")
+    assert (code, err) == (0, "")
+    names = [line.split()[2] for line in out.splitlines() if line.startswith("run ")]
+    assert len(names) == len(set(names)) == len(ROLES) + 4
+    own = {name.replace("-upstream", "") for name in names if "-upstream" in name}
+    assert own == {name for name in names if "cpython-3.13" in name and "upstream" not in name}
+
+
+def test_what_runs_on_one_layer_refuses_several_products(two_products: CommandLine) -> None:
+    event = two_products.folder / "event.json"
+    event.write_text("{}", encoding="utf-8")
+    command = ("invoke", f"--source={two_products.folder}", "--handler=a.b", f"--event={event}")
+    code, out, err = two_products.run(*command, "--product=cpython-*")
+    what, why, do = complaint(err)
+    assert (code, out) == (3, "")
+    assert what == "This takes one product, and 2 are meant."
+    assert why == "These are cpython-3.13, cpython-3.13-upstream."
+    assert do == "Pass one of them as --product."
 
 
 # Where it cannot work.
@@ -391,8 +450,7 @@ class StandIn(CommandLine):
             source["archives"] = [archives.get(name, elsewhere)]
             source.pop("consumed", None)
         text = "".join(f"{key} = {toml(value)}\n" for key, value in pins.items() if not isinstance(value, dict))
-        for table in ("python", "sources"):
-            text += f"[{table}]\n" + "".join(f"{toml(key)} = {toml(value)}\n" for key, value in pins[table].items())
+        text += "[sources]\n" + "".join(f"{toml(key)} = {toml(value)}\n" for key, value in pins["sources"].items())
         (self.root / "builder" / "pins.toml").write_text(text, encoding="utf-8")
 
     @property
@@ -406,8 +464,7 @@ class StandIn(CommandLine):
     def _zlib(self) -> dict[str, Any]:
         folder = self.folder / "zlib-1.0"
         folder.mkdir()
-        modules = RECIPES["zlib"].__globals__["MODULES"]
-        for name in (*(f"{module}.c" for module in modules), "zlib.h", "zconf.h", "LICENSE"):
+        for name in (*(f"{module}.c" for module in zlib.MODULES), "zlib.h", "zconf.h", "LICENSE"):
             (folder / name).write_text("", encoding="utf-8")
         path = shutil.make_archive(str(self.mirror / "zlib-1.0"), "gztar", self.folder, "zlib-1.0")
         return pinned(Path(path), url="https://127.0.0.1:1/zlib-1.0.tar.gz")
@@ -446,7 +503,7 @@ def test_what_can_be_had_is_built_and_what_cannot_is_told(stand_in: StandIn) -> 
     assert stand_in.plan() == {**dict.fromkeys(stand_in.plan(), "run"), "toolchain": "done", "zlib": "done"}
 
 
-def test_a_plan_tells_which_ingredient_changed(stand_in: StandIn) -> None:
+def test_a_plan_tells_which_key_input_changed(stand_in: StandIn) -> None:
     stand_in.make()
     stand_in.build()
     recipe = stand_in.root / "builder" / "recipes" / "zlib.py"

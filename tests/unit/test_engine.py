@@ -31,7 +31,7 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def listener(address: Path) -> Iterator[socket.socket]:
-    """Somebody who listens there and says nothing."""
+    """A server that listens there and says nothing."""
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(address))
         listening.listen()

@@ -121,10 +121,10 @@ def test_the_old_file_is_never_written_into(tmp_path: Path) -> None:
 def test_what_a_killed_delivery_left_is_gone_after_the_next(tmp_path: Path) -> None:
     result, dist = a_result(tmp_path / "result", a_zip="zip"), tmp_path / "dist"
     delivered(result, dist)
-    for name in ("a.zip.part", "SHA256SUMS.part", "somebody-elses.part"):
+    for name in ("a.zip.part", "SHA256SUMS.part", "another.part"):
         (dist / name).write_text("ha", encoding="utf-8")
     delivered(result, dist)
-    assert set(files_in(dist)) == {"a.zip", "SHA256SUMS", "somebody-elses.part"}
+    assert set(files_in(dist)) == {"a.zip", "SHA256SUMS", "another.part"}
 
 
 def deliver_one(tmp_path: Path, number: int) -> None:

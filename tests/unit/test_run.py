@@ -379,7 +379,7 @@ def test_the_machine_is_looked_at_only_if_something_is_to_be_compiled(
         names_run(chain, site)
 
 
-def test_a_log_begins_anew_with_each_try(source: Source, site: BuildContext) -> None:
+def test_a_log_begins_afresh_with_each_try(source: Source, site: BuildContext) -> None:
     failing = a_step(source, ("sh", "-c", "echo once; exit 1"))
     for _ in range(2):
         with pytest.raises(StepFailed):

@@ -20,8 +20,8 @@ def put(path: Path, text: str = "", mode: int = 0o644) -> None:
 
 
 @pytest.fixture
-def prefix(tmp_path: Path) -> Path:
-    root = tmp_path / "prefix"
+def tree_folder(tmp_path: Path) -> Path:
+    root = tmp_path / "tree_folder"
     put(root / "bin" / "python3.13", "interpreter", 0o755)
     (root / "bin" / "python3").symlink_to("python3.13")
     put(root / "lib" / "python3.13" / "os.pyc", "os")
@@ -38,19 +38,19 @@ def runtime(tmp_path: Path) -> Path:
     return tmp_path / "runtime"
 
 
-def gather_all(prefix: Path, runtime: Path) -> LayerTree:
-    return gather(prefix, runtime, BOOTSTRAP, partial(origins, linked=LINKED))
+def gather_all(tree_folder: Path, runtime: Path) -> LayerTree:
+    return gather(tree_folder, runtime, BOOTSTRAP, partial(origins, linked=LINKED))
 
 
-def gathered(prefix: Path, runtime: Path) -> dict[str, Entry]:
-    entries = gather_all(prefix, runtime).entries
+def gathered(tree_folder: Path, runtime: Path) -> dict[str, Entry]:
+    entries = gather_all(tree_folder, runtime).entries
     found = {entry.path: entry for entry in entries}
     assert len(found) == len(entries)
     return found
 
 
-def test_the_prefix_stands_at_the_root_and_the_loop_below_runtime(prefix: Path, runtime: Path) -> None:
-    assert set(gathered(prefix, runtime)) == {
+def test_the_tree_stands_at_the_root_and_the_loop_below_runtime(tree_folder: Path, runtime: Path) -> None:
+    assert set(gathered(tree_folder, runtime)) == {
         "bootstrap",
         "bin/python3",
         "bin/python3.13",
@@ -62,8 +62,8 @@ def test_the_prefix_stands_at_the_root_and_the_loop_below_runtime(prefix: Path, 
     }
 
 
-def test_bootstrap_is_what_was_given_and_executable(prefix: Path, runtime: Path) -> None:
-    assert gathered(prefix, runtime)["bootstrap"] == Entry("bootstrap", BOOTSTRAP, EXECUTABLE)
+def test_bootstrap_is_what_was_given_and_executable(tree_folder: Path, runtime: Path) -> None:
+    assert gathered(tree_folder, runtime)["bootstrap"] == Entry("bootstrap", BOOTSTRAP, EXECUTABLE)
 
 
 @pytest.mark.parametrize(
@@ -72,31 +72,31 @@ def test_bootstrap_is_what_was_given_and_executable(prefix: Path, runtime: Path)
     ids=oct,
 )
 def test_the_owners_right_to_execute_decides_the_mode(
-    prefix: Path, runtime: Path, on_disk: int, in_the_layer: int
+    tree_folder: Path, runtime: Path, on_disk: int, in_the_layer: int
 ) -> None:
-    put(prefix / "lib" / "file", mode=on_disk)
-    assert gathered(prefix, runtime)["lib/file"].mode == in_the_layer
+    put(tree_folder / "lib" / "file", mode=on_disk)
+    assert gathered(tree_folder, runtime)["lib/file"].mode == in_the_layer
 
 
-def test_links_stay_links_to_files_to_folders_and_to_nothing(prefix: Path, runtime: Path) -> None:
-    (prefix / "lib" / "python3").symlink_to("python3.13")
-    (prefix / "lib" / "lost").symlink_to("../nowhere")
-    found = gathered(prefix, runtime)
+def test_links_stay_links_to_files_to_folders_and_to_nothing(tree_folder: Path, runtime: Path) -> None:
+    (tree_folder / "lib" / "python3").symlink_to("python3.13")
+    (tree_folder / "lib" / "lost").symlink_to("../nowhere")
+    found = gathered(tree_folder, runtime)
     assert found["bin/python3"] == Entry("bin/python3", b"python3.13", LINK)
     assert found["lib/python3"] == Entry("lib/python3", b"python3.13", LINK)
     assert found["lib/lost"] == Entry("lib/lost", b"../nowhere", LINK)
     assert "lib/python3/os.pyc" not in found
 
 
-def test_only_the_stores_own_record_is_left_out(prefix: Path, runtime: Path) -> None:
-    put(prefix / "lib" / "step.json")
-    assert "lib/step.json" in gathered(prefix, runtime)
+def test_only_the_stores_own_record_is_left_out(tree_folder: Path, runtime: Path) -> None:
+    put(tree_folder / "lib" / "step.json")
+    assert "lib/step.json" in gathered(tree_folder, runtime)
 
 
-def test_contents_are_bytes_as_they_are(prefix: Path, runtime: Path) -> None:
+def test_contents_are_bytes_as_they_are(tree_folder: Path, runtime: Path) -> None:
     content = bytes(range(256)) + b"\r\n"
-    (prefix / "lib" / "file").write_bytes(content)
-    assert gathered(prefix, runtime)["lib/file"].content == content
+    (tree_folder / "lib" / "file").write_bytes(content)
+    assert gathered(tree_folder, runtime)["lib/file"].content == content
 
 
 @pytest.mark.parametrize(
@@ -112,19 +112,21 @@ def test_contents_are_bytes_as_they_are(prefix: Path, runtime: Path) -> None:
         ("share/licenses/zlib/LICENSE", ("zlib",)),
     ],
 )
-def test_every_entry_knows_where_it_comes_from(prefix: Path, runtime: Path, path: str, origin: tuple[str, ...]) -> None:
-    tree = gather_all(prefix, runtime)
+def test_every_entry_knows_where_it_comes_from(
+    tree_folder: Path, runtime: Path, path: str, origin: tuple[str, ...]
+) -> None:
+    tree = gather_all(tree_folder, runtime)
     assert tree.origins[path] == origin
     assert set(tree.origins) == {entry.path for entry in tree.entries}
 
 
-def test_only_what_is_not_the_same_everywhere_is_asked_of_the_plug_in(prefix: Path, runtime: Path) -> None:
+def test_only_what_is_not_the_same_everywhere_is_asked_of_the_plug_in(tree_folder: Path, runtime: Path) -> None:
     asked: list[str] = []
 
     def origin(path: str) -> tuple[str, ...]:
         asked.append(path)
         return ("whatever",)
 
-    tree = gather(prefix, runtime, BOOTSTRAP, origin)
+    tree = gather(tree_folder, runtime, BOOTSTRAP, origin)
     assert {path.partition("/")[0] for path in asked} == {"bin", "lib"}
     assert {tree.origins[path] for path in asked} == {("whatever",)}

@@ -138,7 +138,7 @@ def test_what_an_archive_locks_can_still_be_changed_and_removed(tmp_path: Path) 
 
 def test_files_belong_to_who_unpacks_them(tmp_path: Path) -> None:
     foreign = member("t/a")
-    foreign.uid, foreign.gid, foreign.uname = 12345, 12345, "somebody"
+    foreign.uid, foreign.gid, foreign.uname = 12345, 12345, "mallory"
     unpack(make_tar(tmp_path / "it.tgz", (foreign, b"")), tmp_path / "tree")
     assert (tmp_path / "tree/a").stat().st_uid == os.geteuid()
 

@@ -222,7 +222,7 @@ def test_a_rebuild_begins_with_nothing_but_the_archives_and_builds_what_is_claim
     assert report.notes[-1] == "cpython-3.13.15-x86_64.zip: the rebuild gives the same bytes"
 
 
-def test_a_rebuild_bakes_in_the_very_wheels(path: Path, tmp_path: Path, rebuilt: Rebuild) -> None:
+def test_a_rebuild_installs_the_very_wheels(path: Path, tmp_path: Path, rebuilt: Rebuild) -> None:
     options: dict[str, Any] = {"packages": (PACKAGE,), "platform": Platform(X86_64, "2.34")}
     release(path.parent, **options)
     release(tmp_path / "builder" / "gives", **options)
