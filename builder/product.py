@@ -12,6 +12,7 @@ The first variant has the folder's own name; any other one's is appended, ``<int
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,8 +28,11 @@ FOLDER = "products"
 FILE = "product.toml"
 SCHEMA = 1
 
-_KEYS = frozenset({"schema", "interpreter", "source", "runtime", "shebang", "variants", "default"})
-_VARIANT_KEYS = frozenset({"patches", "libraries", "trained"})
+_KEYS = {"schema": int, "interpreter": str, "source": str, "runtime": str, "shebang": str, "variants": dict}
+_VARIANT_KEYS = {"patches": list}
+_OPTIONAL_KEYS = {"default": bool}
+_OPTIONAL_VARIANT_KEYS = {"libraries": list, "trained": bool}
+_KINDS = {int: "a number", str: "a text", dict: "a table", list: "a list of texts", bool: "true or false"}
 
 
 @dataclass(frozen=True)
@@ -132,31 +136,67 @@ def load_products(pins: Pins, root: Path = ROOT) -> Products:
     """
     products: dict[str, Product] = {}
     problems: list[str] = []
-    for folder in sorted(path for path in (root / FOLDER).iterdir() if path.is_dir()):
-        try:
-            data = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
-            found = tuple(_products(folder, data, pins))
-            problems += (f"{folder.name}: {problem}" for problem in _problems(data, found, root))
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            problems.append(f"{folder.name}/{FILE}: {error}")
-        except (KeyError, TypeError, AttributeError) as error:
-            problems.append(f"{folder.name}/{FILE}: missing or misplaced: {error}")
-        else:
-            problems += (f"there are two products {each.name}" for each in found if each.name in products)
-            products |= {each.name: each for each in found}
+    for folder in sorted(path for path in (root / FOLDER).glob("*") if path.is_dir()):
+        found, wrong = _read(folder, pins, root)
+        wrong += (f"there is another product {each.name}" for each in found if each.name in products)
+        problems += (f"{folder.name}: {problem}" for problem in wrong)
+        products |= {each.name: each for each in found}
     defaults = [product for product in products.values() if product.default]
     if len(defaults) != 1 and not problems:
-        problems.append(f"one product has to be the default, and {len(defaults)} are")
+        names = ", ".join(product.name for product in defaults)
+        problems.append(f"one product has to be the default, and {f'{names} are' if names else 'none is'}")
     if problems:
         do = "Fix the entries above; docs/products.md says what a product is made of."
         raise BadProduct(f"{root / FOLDER} is not in order.", "\n       ".join(problems), do)
     return Products(products, defaults[0])
 
 
+def _read(folder: Path, pins: Pins, root: Path) -> tuple[tuple[Product, ...], list[str]]:
+    """The products of a folder, and what is wrong with it; beside a file that is wrong, nothing else is looked at."""
+    try:
+        data = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
+    except OSError as error:
+        return (), [f"{FILE} cannot be read: {error.strerror}"]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return (), [f"{FILE} is no TOML: {error}"]
+    if wrong := list(_misfits(data, pins)):
+        return (), wrong
+    found = tuple(_products(folder, data, pins))
+    return found, list(_lacks(found, root))
+
+
+def _misfits(data: Mapping[str, Any], pins: Pins) -> Iterator[str]:
+    """What a ``product.toml`` should not say, or should."""
+    if data.get("schema") != SCHEMA:
+        yield f"schema is {data.get('schema')!r}, not {SCHEMA}"
+    yield from _wrong_keys(data, _KEYS, _OPTIONAL_KEYS)
+    if isinstance(source := data.get("source"), str) and source not in pins.sources:
+        yield f"pins.toml has no source {source!r}"
+    variants = data.get("variants")
+    if variants == {}:
+        yield "it has no variant"
+    for variant, own in variants.items() if isinstance(variants, dict) else ():
+        if isinstance(own, dict):
+            yield from (f"{variant}: {problem}" for problem in _wrong_keys(own, _VARIANT_KEYS, _OPTIONAL_VARIANT_KEYS))
+        else:
+            yield f"{variant} is no table"
+
+
+def _wrong_keys(table: Mapping[str, Any], wanted: Mapping[str, type], optional: Mapping[str, type]) -> Iterator[str]:
+    known = {**wanted, **optional}
+    yield from (f"unknown key {key!r}" for key in table if key not in known)
+    yield from (f"it has no {key}" for key in wanted if key not in table)
+    for key, kind in known.items():
+        if key in table and not _is_a(table[key], kind):
+            yield f"{key} is not {_KINDS[kind]}"
+
+
+def _is_a(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and (not isinstance(value, list) or all(isinstance(entry, str) for entry in value))
+
+
 def _products(folder: Path, data: Mapping[str, Any], pins: Pins) -> Iterator[Product]:
-    source = pins.sources.get(data["source"])
-    if source is None:
-        raise KeyError(f"pins.toml has no source {data['source']!r}")
+    source = pins[data["source"]]
     for number, (variant, own) in enumerate(data["variants"].items()):
         yield Product(
             name=folder.name if number == 0 else f"{folder.name}-{variant}",
@@ -174,19 +214,13 @@ def _products(folder: Path, data: Mapping[str, Any], pins: Pins) -> Iterator[Pro
         )
 
 
-def _problems(data: Mapping[str, Any], products: tuple[Product, ...], root: Path) -> Iterator[str]:
-    if data.get("schema") != SCHEMA:
-        yield f"schema is {data.get('schema')!r}, not {SCHEMA}"
-    yield from (f"unknown key {key!r}" for key in data if key not in _KEYS)
-    for variant, own in data["variants"].items():
-        yield from (f"{variant}: unknown key {key!r}" for key in own if key not in _VARIANT_KEYS)
-    if not products:
-        yield "it has no variant"
-    yield from (
-        f"its folder is not named after series {each.series}" for each in products if each.series not in each.name
-    )
-    if not (root / "runtime" / data["runtime"]).is_dir():
-        yield f"there is no runtime/{data['runtime']}"
+def _lacks(products: tuple[Product, ...], root: Path) -> Iterator[str]:
+    """What the products of a folder should have beside them."""
+    first = products[0]
+    if not re.search(rf"-{re.escape(first.series)}(?![\d.])", first.name):
+        yield f"its folder is not named after series {first.series}"
+    if not (root / "runtime" / first.runtime).is_dir():
+        yield f"there is no runtime/{first.runtime}"
     for product in filter(lambda each: each.trained, products):
         for file in (product.profile, f"{product.profile.removesuffix('.xz')}.toml", product.symbol_order):
             if not (root / file).is_file():

@@ -73,13 +73,16 @@ def load_interpreter(name: str) -> Interpreter:
         BadProduct: there is none.
     """
     module = name if "." in name else f"{__name__}.{name}"
+    do = "Correct the product's `interpreter`; docs/products.md says how one is added."
     try:
-        return cast("Interpreter", import_module(module))
+        found = import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module:
+        if not f"{module}.".startswith(f"{error.name}."):  # it is there, and something that it imports is not
             raise
-        raise BadProduct(
-            f"There is no interpreter {name!r}.",
-            f"No module {module}.",
-            "Correct the product's `interpreter`; docs/products.md says how one is added.",
-        ) from error
+        raise BadProduct(f"There is no interpreter {name!r}.", f"No module {module}.", do) from error
+    if lacks := [name for name in _NAMES if not hasattr(found, name)]:
+        raise BadProduct(f"{name!r} is no interpreter.", f"{module} lacks {', '.join(lacks)}.", do)
+    return cast("Interpreter", found)
+
+
+_NAMES = [name for name in (*Interpreter.__annotations__, *vars(Interpreter)) if not name.startswith("_")]

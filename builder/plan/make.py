@@ -150,9 +150,12 @@ def _closure(own: Mapping[str, Recipe], platform: Platform) -> Iterator[tuple[st
 
 def library_recipe(name: str) -> Callable[[Platform], Recipe]:
     """The recipe of a library: ``builder/recipes/<name>.py``; `BadProduct` if there is none."""
+    module = f"builder.recipes.{name}"
     try:
-        recipe: Callable[[Platform], Recipe] = import_module(f"builder.recipes.{name}").recipe
+        recipe: Callable[[Platform], Recipe] = import_module(module).recipe
     except ModuleNotFoundError as error:
+        if error.name != module:  # it is there, and something that it imports is not
+            raise
         raise BadProduct(
             f"There is no library {name!r}.", f"builder/recipes/{name}.py is missing.", "Add it: docs/products.md."
         ) from error
