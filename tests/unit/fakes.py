@@ -1,5 +1,6 @@
 """Real things in small: a web server, a tiny disk, a report that remembers."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -179,3 +181,12 @@ def wait_until(happened: Callable[[], object]) -> None:
 def a_source(*archives: Archive, name: str = "thing", **fields: Any) -> Source:
     """A source of whatever archives."""
     return Source(name, name, "1.0", "MIT", "https://example.org/", archives, **fields)
+
+
+def toml(value: Any) -> str:
+    """A value as TOML writes it inline; JSON's strings, numbers and lists are TOML's too."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {toml(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml, value))}]"
+    return value.isoformat() if isinstance(value, datetime) else json.dumps(value)

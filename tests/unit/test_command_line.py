@@ -11,7 +11,6 @@ import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -26,7 +25,7 @@ from builder.recipes import zlib
 from builder.store import Store
 
 from .fake_engine import run_engine
-from .fakes import ROOT, PrivateMount, wait_until
+from .fakes import ROOT, PrivateMount, toml, wait_until
 from .repository import PLATFORMS, PRODUCT, REPOSITORY
 from .test_host import is_running
 
@@ -397,15 +396,6 @@ for word; do
     previous=$word
 done
 """
-
-
-def toml(value: Any) -> str:
-    """A value as TOML; JSON's strings, numbers and lists are TOML's too."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)} = {toml(entry)}" for key, entry in value.items()) + "}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(toml, value))}]"
-    return value.isoformat() if isinstance(value, datetime) else json.dumps(value)
 
 
 def a_wheel(path: Path, name: str, files: dict[str, str], size: int = 0) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import pytest
 from builder.errors import BadPins
 from builder.pins import load_pins
 
+from .fakes import toml
+
 SHA = "0123456789abcdef" * 4
 
 NO_ZONE = datetime(2026, 8, 5, 12, 25)  # noqa: DTZ001 (that is what is wrong with it)
@@ -26,20 +28,6 @@ GOOD: dict[str, Any] = {
         }
     },
 }
-
-
-def toml(value: Any) -> str:
-    """A value as TOML writes it inline; the standard library only reads TOML."""
-    match value:
-        case dict():
-            return "{" + ", ".join(f'"{key}" = {toml(item)}' for key, item in value.items()) + "}"
-        case list():
-            return "[" + ", ".join(map(toml, value)) + "]"
-        case datetime():
-            return value.isoformat()
-        case str():
-            return f'"{value}"'
-    return str(value)
 
 
 def write(folder: Path, pins: dict[str, Any]) -> Path:
