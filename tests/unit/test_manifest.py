@@ -103,7 +103,7 @@ def test_a_manifest_of_a_hand_made_product_follows_the_schema() -> None:
         product=replace(PRODUCT, name="it-1", version="1.0"),
         platform=PLATFORMS[0],
         stdlib="full",
-        compiled={"it": Compile(recipe, thing, (), {"cc": "#!/bin/sh\n"}, "x86_64", 0)},
+        compiled={"it": Compile(recipe, thing, {}, {"cc": "#!/bin/sh\n"}, "x86_64", 0)},
         compiler=compiler,
         data=(),
         interpreter={"whatever": ["the plug-in", "says"]},

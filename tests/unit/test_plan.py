@@ -212,7 +212,7 @@ def test_patches_are_applied_in_the_order_of_the_sets_and_of_their_series() -> N
     more = Materials({**FILES.contents, **series, f"{fixes}/1-early.patch": b"", f"{fixes}/9-late.patch": b""})
     expected = (f"{fixes}/9-late.patch", f"{fixes}/1-early.patch", *(f"{FAST}/{name}" for name in names))
     for role in ("cpython", "build_python"):
-        assert task_of(planned(files=more)[role]).patches == expected
+        assert tuple(task_of(planned(files=more)[role]).patches) == expected
 
 
 def test_the_order_of_patches_is_part_of_the_key() -> None:
@@ -240,7 +240,7 @@ def test_training_builds_instrumented_steps_beside_the_others_without_a_profile(
     assert {role for role in steps if steps[role].name == usual[role].name} == {"toolchain", "build_python"}
     for role in (*LIBRARIES, "cpython"):
         task = task_of(steps[role])
-        assert (task.profile, task.profile_runtime) == ("", "runtime.a")
+        assert (task.profile, task.profile_runtime) == (None, "runtime.a")
         assert "-fprofile-generate" in task.wrappers["cc-profiled"]
 
 
@@ -489,8 +489,8 @@ def test_a_product_of_another_source_takes_the_libraries_that_are_there() -> Non
 def test_a_variant_without_patches_is_compiled_of_the_source_as_it_is() -> None:
     product, files = upstream(replace(PRODUCT, name="cpython-3.13-upstream", patches=("needed",)))
     steps = planned(product=product, files=files)
-    assert task_of(steps["cpython"]).patches == ()
-    assert task_of(steps["openssl"]).patches == task_of(planned()["openssl"]).patches != ()
+    assert task_of(steps["cpython"]).patches == {}
+    assert task_of(steps["openssl"]).patches == task_of(planned()["openssl"]).patches != {}
 
 
 # Where a plan comes from.

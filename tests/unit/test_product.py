@@ -32,7 +32,7 @@ GOOD: dict[str, Any] = {
     "variants": {"fast": {"patches": ["needed", "fast"]}},
 }
 THING = a_source(name="thing")  # its version is 1.0, so its series is 1
-OTHER = Product("other-2", "other", "other", "2.0", "fast", (), "thing", "/opt/bin/other", (), "products/other-2")
+OTHER = Product("other-2", "other", "other", "2.0", "fast", (), "thing", "/opt/bin/other", (), True, "products/other-2")
 
 
 @pytest.fixture
@@ -99,6 +99,7 @@ def test_a_folder_comes_back_as_it_is(tmp_path: Path, data: dict[str, Any]) -> N
             runtime="thing",
             shebang="/opt/bin/thing",
             libraries=("librt.so.1",),
+            trained=True,
             folder="products/thing-1",
             default=True,
         )
@@ -133,7 +134,9 @@ def test_the_first_variant_has_the_folders_name_and_another_one_its_own_after_it
 def test_files_in_dist_are_called_by_product_version_and_lambdas_architecture(
     name: str, version: str, stem: str
 ) -> None:
-    product = Product(name, "cpython", "source", version, "fast", (), "python", "/opt/bin/x", (), f"products/{name}")
+    product = Product(
+        name, "cpython", "source", version, "fast", (), "python", "/opt/bin/x", (), True, f"products/{name}"
+    )
     assert product.stem("x86_64") == stem
     assert product.stem("arm64") == stem.replace("x86_64", "arm64")
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from builder.errors import BadPins, StaleProfile
+from builder.errors import BadProduct, StaleProfile
+from builder.plan.keys import Materials, read_materials
 from builder.plan.steps import Compile
 from builder.profile import TOLERATED, Profile, instrumented, note_of, read_profile
 from builder.recipes import Recipe
 
-from .fakes import ROOT
 from .repository import PLATFORMS, PRODUCT, REPOSITORY
 
 TRAINED = "x86_64"
@@ -26,7 +26,7 @@ MISSING = (
 
 
 def a_profile(functions: int) -> Profile:
-    return Profile(Path("any.profdata.xz"), {"zlib": functions})
+    return Profile("any.profdata.xz", b"", {"zlib": functions})
 
 
 def unfit(count: int) -> str:
@@ -51,14 +51,14 @@ def test_a_function_that_several_files_hold_counts_once() -> None:
     a_profile(100).check("zlib", TRAINED, MISSING.format("inline_one") * 50)
 
 
-@pytest.mark.parametrize("path", sorted({task.profile for task in TASKS if task.profile}))
+@pytest.mark.parametrize("path", sorted({task.profile.path for task in TASKS if task.profile}))
 def test_a_committed_profile_can_be_unpacked_and_has_a_note_on_every_source_that_reads_it(
     tmp_path: Path, path: str
 ) -> None:
-    profile = read_profile(ROOT / path)
+    profile = read_profile(read_materials(), path)
     profile.unpack(tmp_path / "profile")
     assert (tmp_path / "profile").read_bytes()[1:8] == b"lprofi\x81"  # LLVM's magic number, behind a byte 0xff
-    readers = {task.source.name for task in TASKS if task.profile == path}
+    readers = {task.source.name for task in TASKS if task.profile and task.profile.path == path}
     assert readers
     assert readers <= set(profile.functions) <= {task.source.name for task in TASKS}
     assert all(count > 10 for count in profile.functions.values())
@@ -69,14 +69,13 @@ def test_all_that_ships_reads_a_profile() -> None:
     assert {task.recipe.kind for task in TASKS if not task.profile} == {"tool"}
 
 
-def test_a_profile_without_a_proper_note_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "fast.profdata.xz"
-    path.write_bytes(lzma.compress(b""))
-    with pytest.raises(BadPins, match=r"fast\.profdata\.toml"):
-        read_profile(path)
-    note_of(path).write_text('sha256 = "0"\n', encoding="utf-8")
-    with pytest.raises(BadPins, match="functions"):
-        read_profile(path)
+def test_a_profile_without_a_proper_note_is_refused() -> None:
+    files = {"a/fast.profdata.xz": lzma.compress(b"")}
+    with pytest.raises(BadProduct, match=r"fast\.profdata\.toml"):
+        read_profile(Materials(files), "a/fast.profdata.xz")
+    files[note_of("a/fast.profdata.xz")] = b'sha256 = "0"\n'
+    with pytest.raises(BadProduct, match="functions"):
+        read_profile(Materials(files), "a/fast.profdata.xz")
 
 
 def test_only_a_recipe_that_links_programs_gets_the_runtime() -> None:

@@ -99,7 +99,8 @@ def a_step(
     wrappers: dict[str, str] | None = None,
 ) -> Step:
     recipe = recipe or Recipe(source.name, commands or (COPY,), needs=tuple(given.name for given in inputs))
-    work = Compile(recipe, source, tuple(map(str, patches)), wrappers or {}, "x86_64", EPOCH)
+    texts = {str(path): path.read_text(encoding="utf-8") for path in patches}
+    work = Compile(recipe, source, texts, wrappers or {}, "x86_64", EPOCH)
     return Step(name, name, work, inputs, {}, {"name": name, "commands": repr(recipe.commands)})
 
 
@@ -157,7 +158,7 @@ def test_wrappers_files_environment_and_needs_are_in_the_room(source: Source, si
 
 def test_a_step_takes_its_own_time_for_now_and_not_the_executors(source: Source, site: BuildContext) -> None:
     recipe = Recipe(source.name, (("sh", "-c", 'echo "$SOURCE_DATE_EPOCH" > ../out/now'),))
-    assert files_in(run_plan((a_step(source, recipe=recipe),), site))["now"] == f"{EPOCH}\n"
+    assert files_in(run(a_step(source, recipe=recipe), site))["now"] == f"{EPOCH}\n"
 
 
 # Patches, with the real GNU patch.

@@ -63,7 +63,7 @@ def test_the_products_own_build_python_bundles_the_modules_and_then_compiles_the
 
 
 def test_the_first_line_of_bootstrap_is_the_products_and_the_rest_the_runtimes() -> None:
-    made = make_bootstrap(RUNTIME / "bootstrap", "/opt/bin/thing1.0 -x")
+    made = make_bootstrap((RUNTIME / "bootstrap").read_bytes(), "/opt/bin/thing1.0 -x")
     first, _, rest = made.partition(b"\n")
     assert first == b"#!/opt/bin/thing1.0 -x"
     assert rest == (RUNTIME / "bootstrap").read_bytes().partition(b"\n")[2]

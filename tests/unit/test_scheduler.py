@@ -22,8 +22,7 @@ PATIENCE = 30
 
 
 def a_step(name: str, *inputs: Step) -> Step:
-    keys = {"name": name, **{given.name: given.key for given in inputs}}
-    return Step(name, Unpack(a_source(Archive("f", "0" * 64, 1)), ()), inputs, keys)
+    return Step(name, name, Unpack(a_source(Archive("f", "0" * 64, 1)), ()), inputs, {}, {"name": name})
 
 
 @pytest.fixture
