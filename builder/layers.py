@@ -13,7 +13,6 @@ from builder.executors.choice import Choice, open_executor
 from builder.executors.host import Host
 from builder.executors.images import DEFAULT_IMAGE
 from builder.interpreters import load_interpreter
-from builder.plan.make import epoch
 from builder.plan.steps import InstallPackages, Stdlib, Step
 from builder.platform import CPUS, RUNTIMES, Platform, default_arch, make_platform
 from builder.product import Product
@@ -91,7 +90,7 @@ def build_layers(
     wanted = plan_layers(request, repository)
     cache = cache_folder()
     store = Store(cache)
-    host = Host(cache, store.result(wanted[0].steps[0]), epoch(repository.pins, wanted[0].product), jobs)
+    host = Host(cache, store.result(wanted[0].steps[0]), jobs)
     if all(store.has(each.steps[-1]) for each in wanted):
         choice = "host"  # nothing has to run
     with open_executor(choice, image, host, terminal) as executor:

@@ -134,7 +134,7 @@ def _second_executor(
     """The builder's options for the second build's executor, which is made ready now: not after the first build."""
     if any(variation.name == "clock" for variation in chosen) and f"{image}-later" in load_images():
         image = f"{image}-later"
-    nothing = Host(cache, cache, 0, 1)
+    nothing = Host(cache, cache, 1)
     # Beside two builds, a download counts for little: a proof on another system is worth it.
     with open_executor(choice, image, nothing, report, auto_downloads=True) as executor:
         if executor is nothing:

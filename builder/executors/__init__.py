@@ -56,15 +56,11 @@ class Executor(Protocol):
         """A sandbox for a fresh work folder; what commands print goes to ``log``."""
 
 
-def sandbox_environment(root: str, zig: str, compiler_cache: str, epoch: int) -> dict[str, str]:
-    """What every command in the sandbox at ``root`` sees, besides MAKEFLAGS, which depends on what else runs.
-
-    ``epoch`` is the value of SOURCE_DATE_EPOCH in seconds.
-    """
+def sandbox_environment(root: str, zig: str, compiler_cache: str) -> dict[str, str]:
+    """What every command in the sandbox at ``root`` sees, besides MAKEFLAGS, which depends on what else runs."""
     own = {"ZIG_LOCAL_CACHE_DIR": "zig", "PATH": "bin", "TMPDIR": "tmp"}
     return {
         **FIXED_ENVIRONMENT,
-        EPOCH_VARIABLE: str(epoch),
         "ZIG": zig,
         # The C start-up files and link stubs that zig makes once; what it compiles for us stays in the sandbox.
         "ZIG_GLOBAL_CACHE_DIR": compiler_cache,

@@ -48,7 +48,7 @@ _KILLED = 128 + 9
 
 @contextmanager
 def container_executor(engine: Engine, image: str, host: Host) -> Iterator["ContainerExecutor"]:
-    """A container that does what ``host`` would do, with its compiler, epoch and jobs."""
+    """A container that does what ``host`` would do, with its compiler and jobs."""
     engine.sweep()
     limits = ResourceLimits(memory=(2 + host.jobs) * _GIB, cpus=host.jobs)
     with Container(engine, image, limits) as container:
@@ -84,7 +84,7 @@ class ContainerExecutor:
         with self._lock:
             self._clear()
             self._sandboxes[root] = work
-        environment = sandbox_environment(f"/{root}", f"/{_COMPILER}/ziglang/zig", f"/{_CACHE}", self.host.epoch)
+        environment = sandbox_environment(f"/{root}", f"/{_COMPILER}/ziglang/zig", f"/{_CACHE}")
         sandbox = ContainerSandbox(self.container, root, work, StepLog(log), environment, self.job_pool)
         for folder in ("", "bin", "deps", "out", "tmp"):
             sandbox.outgoing.folder(f"{root}/{folder}")

@@ -30,8 +30,6 @@ class Host:
     cache: Path
     compiler: Path
     """The folder of the unpacked wheel."""
-    epoch: int
-    """Seconds; the value of SOURCE_DATE_EPOCH."""
     jobs: int
 
     @cached_property
@@ -56,7 +54,7 @@ class Host:
         for tool in TOOLS:
             (work / "bin" / tool).symlink_to(shutil.which(tool) or tool)
         zig, compiler_cache = self.compiler / "ziglang" / "zig", self.cache / "zig"
-        environment = sandbox_environment(str(work), str(zig), str(compiler_cache), self.epoch)
+        environment = sandbox_environment(str(work), str(zig), str(compiler_cache))
         return HostSandbox(work, StepLog(log), environment, self.job_pool)
 
 

@@ -21,6 +21,7 @@ READ = ("builder", "patches", "products", "runtime")
 
 NEUTRAL: Mapping[str, str] = {
     "builder": "names and the repository's place",
+    "builder.cancellation": "a step that is ended leaves nothing",
     "builder.errors": "messages",
     "builder.executors": "the same bytes come from each, and CI compares them; the environment is a value in keys",
     "builder.fetch": "what it brings is checked by sha256",
@@ -29,7 +30,6 @@ NEUTRAL: Mapping[str, str] = {
     "builder.plan": "defines data that enters keys as values",
     "builder.platform": "defines data that enters keys as values",
     "builder.product": "defines data that enters keys as values",
-    "builder.profile": "its content is a file in the key; else it counts what does not fit",
     "builder.recipes": "defines data that enters keys as values",
     "builder.toolchain": "defines data that enters keys as values",
 }

@@ -89,7 +89,7 @@ def compile_steps(
             patches={path: files.text(path) for path in _patches(source, sets, files)},
             wrappers=_used_wrappers(recipe, scripts),
             machine=platform.cpu.machine,
-            epoch=epoch(pins, product),
+            epoch=epoch(source),
             profile_runtime=str(runtime or ""),
         )
         if "cc-profiled" not in task.wrappers:
@@ -124,14 +124,15 @@ def check_pins(pins: Pins, products: Iterable[Product], platform: Platform, file
         )
 
 
-def epoch(pins: Pins, product: Product) -> int:
-    """SOURCE_DATE_EPOCH of a build, in seconds: the moment the interpreter's sources were released."""
-    date = pins[product.source].date
-    if date is None:
-        raise BadPins(
-            f"{product.source} has no date.", "It is the one date that a build knows.", "Add it to pins.toml."
-        )
-    return int(date.timestamp())
+def epoch(source: Source) -> int:
+    """SOURCE_DATE_EPOCH of what is compiled of a source, in seconds: the moment it was released.
+
+    Each source has its own, so that a library is the same in every product.
+    """
+    if source.date is None:
+        why = "It is the one date that its build knows."
+        raise BadPins(f"{source.key} has no date.", why, "Add the day and minute of its release to pins.toml, in UTC.")
+    return int(source.date.timestamp())
 
 
 def _closure(own: Mapping[str, Recipe], platform: Platform) -> Iterator[tuple[str, Recipe]]:

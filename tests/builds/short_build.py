@@ -8,17 +8,14 @@ from builder.console import Terminal
 from builder.context import report_errors
 from builder.executors.choice import open_executor
 from builder.executors.host import Host
-from builder.pins import load_pins
-from builder.plan.make import epoch
 from builder.run import BuildContext, run_plan
 from builder.store import Store
 from tests.builds.build_cache import SHORT, planned
-from tools.support.product import PRODUCT
 
 
 def build(cache: Path, dist: Path, image: str, terminal: Terminal) -> None:
     steps, store = planned(), Store(cache)
-    host = Host(cache, store.result(steps["toolchain"]), epoch(load_pins(), PRODUCT), 2)
+    host = Host(cache, store.result(steps["toolchain"]), 2)
     with open_executor("container" if image else "host", image, host, terminal) as executor:
         context = BuildContext(cache, store, executor, terminal)
         *_, layer = run_plan((*(steps[name] for name in SHORT), steps["layer"]), context)

@@ -104,7 +104,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
         pytest.fail("the compiler is not unpacked yet: run `nox -s build_layer`", pytrace=False)
     own.result(compiler).parent.mkdir(parents=True)
     own.result(compiler).symlink_to(users.result(compiler))
-    host = Host(folder / "cache", own.result(compiler), 0, 2)
+    host = Host(folder / "cache", own.result(compiler), 2)
     with pytest.MonkeyPatch.context() as patch:
         folders = (str(folder / "sources"), str(cache_folder() / "downloads"), os.environ.get(SOURCES_VARIABLE, ""))
         patch.setenv(SOURCES_VARIABLE, os.pathsep.join(filter(None, folders)))

@@ -50,7 +50,7 @@ def small_engine(engine: Engine, image: str, tmp_path_factory: pytest.TempPathFa
 def test_a_command_that_fills_the_disk_is_distinguished_from_one_that_fails(
     small_engine: Engine, image: str, tmp_path: Path
 ) -> None:
-    with container_executor(small_engine, image, Host(tmp_path, tmp_path / "none", 0, 1)) as executor:
+    with container_executor(small_engine, image, Host(tmp_path, tmp_path / "none", 1)) as executor:
         (tmp_path / "work").mkdir()
         sandbox = executor.sandbox(tmp_path / "work", tmp_path / "log")
         with pytest.raises(NoSpace) as caught:

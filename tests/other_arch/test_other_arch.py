@@ -23,9 +23,7 @@ from builder.executors.images import Images
 from builder.fetch import file_sha256
 from builder.flags import words
 from builder.interpreters.cpython import recipe as cpython
-from builder.pins import load_pins
 from builder.plan.keys import read_materials
-from builder.plan.make import epoch
 from builder.plan.steps import Compile, Step
 from builder.platform import CPUS, Cpu, this_machine
 from builder.recipes import Recipe, make_out
@@ -130,7 +128,7 @@ def as_build_python(interpreter: Step) -> Step:
 
 
 def host(cpu: Cpu, store: Store) -> Host:
-    return Host(store.root, store.result(planned(cpu)["toolchain"]), epoch(load_pins(), PRODUCT), 2)
+    return Host(store.root, store.result(planned(cpu)["toolchain"]), 2)
 
 
 def machine(cpu: Cpu, store: Store, executor: Executor) -> Machine:

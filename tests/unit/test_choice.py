@@ -52,7 +52,7 @@ def engine(address: Path) -> Iterator[FakeEngine]:
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
-    return Host(tmp_path / "cache", tmp_path, 0, 1)
+    return Host(tmp_path / "cache", tmp_path, 1)
 
 
 @pytest.fixture(autouse=True)

@@ -37,7 +37,7 @@ def most_at_once(log: Path) -> int:
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
-    return Host(tmp_path / "cache", tmp_path / "compiler", 0, 3)
+    return Host(tmp_path / "cache", tmp_path / "compiler", 3)
 
 
 @pytest.fixture

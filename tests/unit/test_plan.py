@@ -168,15 +168,19 @@ def test_other_licence_files_rebuild_the_step_that_takes_them_along() -> None:
     assert changed(planned(with_source("tzdata", licence_files=("README",)))) == {"tree", "layer"}
 
 
-def test_the_release_date_is_what_every_compiled_step_is_told_as_the_time() -> None:
-    later = with_source("cpython-3.13", date=datetime(2030, 1, 1, tzinfo=UTC))
-    assert changed(planned(later)) == EVERYTHING - {"toolchain"}
-    assert {task_of(planned(later)[role]).epoch for role in COMPILED} == {1893456000}
+@pytest.mark.parametrize("role", COMPILED)
+def test_what_is_compiled_of_a_source_is_told_its_own_release_date_as_the_time(role: str) -> None:
+    key = task_of(planned()[role]).source.key
+    later = planned(with_source(key, date=datetime(2030, 1, 1, tzinfo=UTC)))
+    told = {other for other in COMPILED if task_of(later[other]).epoch == 1893456000}
+    assert told == {other for other in COMPILED if task_of(later[other]).source.key == key}
+    assert changed(later) == told | ENDING
 
 
-def test_an_interpreter_without_a_release_date_has_no_plan() -> None:
-    with pytest.raises(BadPins, match=r"cpython-3\.13 has no date"):
-        planned(with_source("cpython-3.13", date=None))
+@pytest.mark.parametrize("key", ["cpython-3.13", "openssl"])
+def test_a_source_that_is_compiled_and_has_no_release_date_is_refused(key: str) -> None:
+    with pytest.raises(BadPins, match=f"{key} has no date"):
+        planned(with_source(key, date=None))
 
 
 # Patches.

@@ -251,7 +251,9 @@ def test_a_variant_without_its_profile_or_its_order_of_symbols_is_refused(
 ) -> None:
     data["variants"]["upstream"] = {"patches": ["needed"]}
     (lay(tmp_path, "thing-1", data) / file).unlink()
-    assert why_refused(tmp_path) == [f"thing-1: the variant upstream has no products/thing-1/{file}"]
+    assert why_refused(tmp_path) == [
+        f"thing-1: upstream has no products/thing-1/{file}: train it, or say `trained = false`"
+    ]
 
 
 def test_a_folder_without_its_file_is_refused(tmp_path: Path, data: dict[str, Any]) -> None:

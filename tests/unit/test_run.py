@@ -76,7 +76,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
 @pytest.fixture
 def site(tmp_path: Path) -> BuildContext:
     cache = tmp_path / "cache"
-    return BuildContext(cache, Store(cache), Host(cache, tmp_path / "compiler", 0, 1), Watcher())
+    return BuildContext(cache, Store(cache), Host(cache, tmp_path / "compiler", 1), Watcher())
 
 
 def with_jobs(site: BuildContext, jobs: int) -> BuildContext:

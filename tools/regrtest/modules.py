@@ -12,7 +12,6 @@ from builder.console import Terminal
 from builder.executors.host import Host
 from builder.interpreters.cpython import recipe as cpython
 from builder.interpreters.cpython.product import read_modules
-from builder.plan.make import epoch
 from builder.plan.steps import Compile, Step
 from builder.recipes import Recipe, make_out
 from builder.repository import Repository, load_repository
@@ -52,7 +51,7 @@ def build(store: Store, terminal: Terminal) -> tuple[Path, Path]:
     """Builds the modules, or takes them from the store; returns their folder, and this machine's build-python."""
     repository = load_repository()
     by_role = {step.role: step for step in repository.plan(PRODUCT, PLATFORM)}
-    host = Host(store.root, store.result(by_role["toolchain"]), epoch(repository.pins, PRODUCT), os.cpu_count() or 1)
+    host = Host(store.root, store.result(by_role["toolchain"]), os.cpu_count() or 1)
     context = BuildContext(store.root, store, host, terminal)
     wanted = (_modules_step(by_role["cpython"], repository), by_role["build_python"])
     modules, python = run_plan(wanted, context)

@@ -21,7 +21,7 @@ from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.executors.debian import debian
 from builder.executors.host import Host
-from builder.plan.make import compile_steps, epoch
+from builder.plan.make import compile_steps
 from builder.plan.steps import Compile, Step
 from builder.platform import make_platform, this_machine
 from builder.profile import note_of
@@ -72,7 +72,7 @@ def train(terminal: Terminal) -> None:
     pins, platform = repository.pins, make_platform("x86_64")
     steps = compile_steps(pins, product, platform, this_machine(), repository.files, llvm.root / RUNTIME)
     store = Store(cache)
-    host = Host(cache, store.result(steps["toolchain"]), epoch(pins, product), os.cpu_count() or 1)
+    host = Host(cache, store.result(steps["toolchain"]), os.cpu_count() or 1)
     *_, result = run_plan(tuple(steps.values()), BuildContext(cache, store, host, terminal))
     profile = ROOT / product.profile
     with tempfile.TemporaryDirectory(prefix="training-") as folder:
