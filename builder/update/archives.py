@@ -7,6 +7,7 @@ import re
 import shutil
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -177,10 +178,16 @@ def _origins(
 
 
 def _release_date(archive: Path) -> datetime:
-    """The modification time of an archive's newest file, to the minute."""
-    with tarfile.open(archive) as tar:
-        newest = max(member.mtime for member in tar if member.isreg())
-    return datetime.fromtimestamp(newest, UTC).replace(second=0)
+    """The modification time of an archive's newest file, to the minute; `FetchFailed` if it is no archive."""
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as bundle:
+                return datetime(*max(info.date_time for info in bundle.infolist())[:5], tzinfo=UTC)
+        with tarfile.open(archive) as tar:
+            newest = max(member.mtime for member in tar if member.isreg())
+    except (tarfile.TarError, zipfile.BadZipFile, ValueError) as error:
+        raise FetchFailed("What came is no archive:", f"{error}.", "") from error
+    return datetime.fromtimestamp(newest, UTC).replace(second=0, microsecond=0)
 
 
 def _package(archive: Archive) -> str:

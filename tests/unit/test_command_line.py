@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from builder import cli
+from builder import cli, layers
 from builder.console import Terminal
 from builder.executors.tools import TOOLS
 from builder.recipes import zlib
@@ -189,8 +189,8 @@ def test_an_engine_is_asked_only_if_something_has_to_run(
     monkeypatch.setenv("STATIC_PYTHON_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("STATIC_PYTHON_SOURCES", raising=False)
     monkeypatch.setattr(Store, "has", lambda *_: finished)
-    for name, result in {"run_plan": tmp_path, "attest": {}, "export": ()}.items():
-        monkeypatch.setattr(cli, name, lambda *_, result=result: result)
+    for name, result in {"run_plan": (tmp_path,), "attest": {}, "export": ()}.items():
+        monkeypatch.setattr(layers, name, lambda *_, result=result: result)
     with run_engine(tmp_path / "docker.sock") as engine:
         cli.build_layer(cli._parser().parse_args(["build-layer"]), Terminal())
     assert bool(engine.requests) is not finished
@@ -272,22 +272,8 @@ def test_the_plan_of_the_full_library_differs_at_its_end_alone(builder: CommandL
     assert changed == ["tree-cpython-3.13-x86_64-full", "layer-cpython-3.13-x86_64-full"]
 
 
-@pytest.fixture
-def two_products(tmp_path: Path) -> CommandLine:
-    """A checkout with one variant more, which differs from the first in its patches."""
-    root = tmp_path / "checkout"
-    for name in ("builder", "runtime", "patches", "products"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    folder = root / PRODUCT.folder
-    for name in ("profdata.xz", "profdata.toml", "symbols.txt"):
-        shutil.copyfile(folder / f"fast.{name}", folder / f"upstream.{name}")
-    with (folder / "product.toml").open("a", encoding="utf-8") as file:
-        file.write('[variants.upstream]\npatches = ["needed"]\n')
-    return CommandLine(root, tmp_path, {"PYTHONDONTWRITEBYTECODE": "1"})
-
-
-def test_a_glob_means_several_products_which_share_their_libraries(two_products: CommandLine) -> None:
-    code, out, err = two_products.run("build-layer", "--plan", "--product=cpython-*")
+def test_a_glob_means_several_products_which_share_their_libraries(builder: CommandLine) -> None:
+    code, out, err = builder.run("build-layer", "--plan", "--product=cpython-*")
     assert (code, err) == (0, "")
     names = [line.split()[2] for line in out.splitlines() if line.startswith("run ")]
     assert len(names) == len(set(names)) == len(ROLES) + 4
@@ -295,11 +281,11 @@ def test_a_glob_means_several_products_which_share_their_libraries(two_products:
     assert own == {name for name in names if "cpython-3.13" in name and "upstream" not in name}
 
 
-def test_what_runs_on_one_layer_refuses_several_products(two_products: CommandLine) -> None:
-    event = two_products.folder / "event.json"
+def test_what_runs_on_one_layer_refuses_several_products(builder: CommandLine) -> None:
+    event = builder.folder / "event.json"
     event.write_text("{}", encoding="utf-8")
-    command = ("invoke", f"--source={two_products.folder}", "--handler=a.b", f"--event={event}")
-    code, out, err = two_products.run(*command, "--product=cpython-*")
+    command = ("invoke", f"--source={builder.folder}", "--handler=a.b", f"--event={event}")
+    code, out, err = builder.run(*command, "--product=cpython-*")
     what, why, do = complaint(err)
     assert (code, out) == (3, "")
     assert what == "This takes one product, and 2 are meant."

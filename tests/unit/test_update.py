@@ -20,6 +20,8 @@ from .fakes import RecordingReport
 
 TAG = "py2.py3-none-any"
 PINNED = load_pins()["tzdata"]
+TIME = datetime(2026, 10, 6, 11, 59, 43, tzinfo=UTC)
+NEWER = a_tar(int(TIME.timestamp()), b"newer")
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ def changes(before: str, pins: Path) -> list[str]:
 
 
 def test_a_newer_archive_is_pinned_by_debians_word_and_its_bytes(mirror: Mirror, pins: Path) -> None:
-    sha256 = mirror.add("util-linux", "2.43.1-2", "util-linux_2.43.1.orig.tar.xz", b"newer")
+    sha256 = mirror.add("util-linux", "2.43.1-2", "util-linux_2.43.1.orig.tar.xz", NEWER)
     mirror.add("util-linux", "2.44~rc1-1", "util-linux_2.44~rc1.orig.tar.xz", b"a candidate")
     before = pins.read_text(encoding="utf-8")
     (dry,) = update(pins, "util-linux", dry_run=True)
@@ -127,16 +129,17 @@ def test_a_newer_archive_is_pinned_by_debians_word_and_its_bytes(mirror: Mirror,
     assert NOWHERE in missing
     assert changes(before, pins) == [
         'version = "2.43.1"',
+        "date = 2026-10-06T11:59:00Z",
         'file = "util-linux-2.43.1.tar.xz"',
         f'sha256 = "{sha256}"',
-        "size = 5",
+        f"size = {len(NEWER)}",
         f'url = "{NOWHERE}/pub/linux/utils/util-linux/v2.43/util-linux-2.43.1.tar.xz"',
         'debian = "util-linux=2.43.1-2"',
     ]
 
 
 def test_a_pin_stays_in_its_series(mirror: Mirror, pins: Path) -> None:
-    mirror.add("openssl", "3.5.70-1~deb13u1", "openssl_3.5.70.orig.tar.gz", b"later")
+    mirror.add("openssl", "3.5.70-1~deb13u1", "openssl_3.5.70.orig.tar.gz", NEWER)
     mirror.add("openssl", "3.6.5-1", "openssl_3.6.5.orig.tar.gz", b"another")
     (told,) = update(pins, "openssl")
     assert "there is 3.6.5, which is not of series 3.5" in told
@@ -145,23 +148,21 @@ def test_a_pin_stays_in_its_series(mirror: Mirror, pins: Path) -> None:
 
 
 def test_a_newer_python_has_the_date_of_its_newest_file(mirror: Mirror, pins: Path) -> None:
-    time = datetime(2026, 10, 6, 11, 59, 43, tzinfo=UTC)
-    content = a_tar(int(time.timestamp()), b"python")
-    mirror.add("python3.13", "3.13.16-1", "python3.13_3.13.16.orig.tar.xz", content)
+    mirror.add("python3.13", "3.13.16-1", "python3.13_3.13.16.orig.tar.xz", NEWER)
     update(pins, "cpython-3.13")
     found = load_pins(pins)["cpython-3.13"]
-    assert (found.version, found.date) == ("3.13.16", time.replace(second=0))
+    assert (found.version, found.date) == ("3.13.16", TIME.replace(second=0))
     assert f"date = {found.date:%Y-%m-%dT%H:%M:%SZ} # and so what sys.version says" in pins.read_text(encoding="utf-8")
 
 
 def test_a_source_is_raised_in_all_its_forms_or_not_at_all(mirror: Mirror, folder: Path, pins: Path) -> None:
     upstream, repack = "zlib-1.3.9.tar.gz", "zlib_1.3.dfsg+really1.3.9.orig.tar.gz"
-    sha256 = mirror.add("zlib", "1:1.3.dfsg+really1.3.9-1", repack, b"repacked")
+    sha256 = mirror.add("zlib", "1:1.3.dfsg+really1.3.9-1", repack, a_tar(0, b"repacked"))
     before = pins.read_text(encoding="utf-8")
     (told,) = update(pins, "zlib")
     assert told.startswith(f"zlib: 1.3.2\n    {upstream}: {NOWHERE}")
     assert pins.read_text(encoding="utf-8") == before
-    (folder / upstream).write_bytes(b"as upstream has it")
+    (folder / upstream).write_bytes(a_tar(0, b"as upstream has it"))
     (told,) = update(pins, "zlib")
     assert "zlib: 1.3.2 → 1.3.9" in told
     assert f"{upstream}: one sha256 in {folder}" in told
@@ -172,10 +173,10 @@ def test_a_source_is_raised_in_all_its_forms_or_not_at_all(mirror: Mirror, folde
 
 
 def test_what_only_a_folder_has_is_raised_without_debian(folder: Path, pins: Path) -> None:
-    (folder / "xz-6.0.tar.xz").write_bytes(b"xz")
+    (folder / "xz-6.0.tar.xz").write_bytes(NEWER)
     update(pins, "xz")
     (found,) = load_pins(pins)["xz"].archives
-    assert (found.file, found.size, found.debian) == ("xz-6.0.tar.xz", 2, "")
+    assert (found.file, found.size, found.debian) == ("xz-6.0.tar.xz", len(NEWER), "")
 
 
 def test_other_bytes_on_another_way_are_an_alarm(mirror: Mirror, folder: Path, pins: Path) -> None:
@@ -192,6 +193,14 @@ def test_a_maintainer_who_says_otherwise_is_an_alarm(mirror: Mirror, pins: Path)
     mirror.add("xz-utils", "6.0-1", "xz-utils_6.0.orig.tar.xz", b"xz", said=b"another xz")
     with pytest.raises(WrongHash, match=r"by its \.dsc"):
         update(pins, "xz")
+
+
+def test_what_is_no_archive_is_not_pinned(folder: Path, pins: Path) -> None:
+    before = pins.read_text(encoding="utf-8")
+    (folder / "xz-6.0.tar.xz").write_bytes(b"a page that says that the file has moved")
+    (told,) = update(pins, "xz")
+    assert "What came is no archive" in told
+    assert pins.read_text(encoding="utf-8") == before
 
 
 def test_a_name_that_does_not_tell_the_version_is_for_a_person(mirror: Mirror, pins: Path) -> None:
