@@ -40,13 +40,13 @@ class Product:
     """What is shipped: an interpreter of one series, in one variant."""
 
     name: str
-    """``cpython-3.13-upstream``; the default variant has no suffix."""
+    """``php-8.4-upstream``; the first variant has no suffix."""
     interpreter: str
     """Name of its plug-in: a module of ``builder.interpreters``."""
     source: str
     """Key of its source in ``pins.toml``."""
     version: str
-    """The source's, in full: ``3.13.15``."""
+    """The source's, in full: ``8.4.11``."""
     variant: str
     patches: tuple[str, ...]
     """The patch sets that are applied to its source, in this order."""
@@ -64,11 +64,11 @@ class Product:
 
     @property
     def series(self) -> str:
-        """``3.13`` of ``3.13.15``."""
+        """``8.4`` of ``8.4.11``."""
         return self.version.rpartition(".")[0]
 
     def stem(self, arch: str) -> str:
-        """``cpython-3.13.15-upstream-x86_64``: what its files in ``dist/`` are called, for an architecture."""
+        """``php-8.4.11-upstream-x86_64``: what its files in ``dist/`` are called, for an architecture."""
         return f"{self.name.replace(self.series, self.version, 1)}-{arch}"
 
     def file(self, name: str) -> str:

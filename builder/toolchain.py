@@ -63,7 +63,7 @@ INTERPRETER_LINKER_FLAGS = (
         "-Wl,-mllvm,-use-source-filename-for-promoted-locals",
         "a local function that others call is named by its file",
     ),
-    # Most of Python's instructions end in the same jump to the next: one for each is guessed better than one for all.
+    # Most instructions of an interpreter end in the same jump: one for each is guessed better than one for all.
     Flag("-Wl,-mllvm,-tail-merge-size=16", "code that ends alike is made one only if that saves much"),
     # Without it, what a rare path keeps over a call is pushed before the frequent one too.
     Flag("-Wl,-mllvm,-regalloc-csr-first-time-cost=4096", "registers of the caller are taken only where that pays"),
@@ -107,9 +107,8 @@ def wrappers(platform: Platform, machine: Cpu, files: Materials, *, training: bo
 
     ``cc`` compiles for the target. ``cc-profiled`` does, and reads the profile; in training, it instruments instead.
     It is apart because configure takes what a compiler has to say about a profile for an answer.
-    ``build-cc`` compiles for the machine the build runs on, for the few helper
-    programs that a build must run (SQLite's parser generator, the build-python); no byte of them ships. ``ZIG``
-    holds the compiler's path: each executor sets it.
+    ``build-cc`` compiles for the machine the build runs on, for the few helper programs that a build must run, such as
+    SQLite's parser generator; no byte of them ships. ``ZIG`` holds the compiler's path: each executor sets it.
     """
     common, processor = joined(WRAPPER_FLAGS), joined(PROCESSOR_FLAGS[platform.cpu.machine])
     for_target = f"-target {platform.triplet}.{platform.glibc} -mcpu={platform.cpu.baseline} {processor}".rstrip()

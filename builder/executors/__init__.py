@@ -12,7 +12,7 @@ EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 FIXED_ENVIRONMENT = {
     "LC_ALL": "C",
     "TZ": "UTC",
-    "PYTHONHASHSEED": "0",  # the build-python's sets keep one order
+    "PYTHONHASHSEED": "0",  # sets keep one order in what a build runs
     "PYTHONDONTWRITEBYTECODE": "1",
     "CONFIG_SITE": "../config.site",
 }

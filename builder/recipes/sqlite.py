@@ -19,7 +19,7 @@ OPTIONS = (
         "interfaces that Debian's build has and programs expect; STAT4 also plans queries better",
     ),
     Flag("-DSQLITE_ENABLE_SESSION -DSQLITE_ENABLE_PREUPDATE_HOOK", "change sets, as Debian has them"),
-    Flag("-DSQLITE_ENABLE_DESERIALIZE", "a database as bytes: Python's Connection.serialize()"),
+    Flag("-DSQLITE_ENABLE_DESERIALIZE", "a database as bytes: sqlite3_serialize(), which interpreters offer"),
     Flag("-DSQLITE_USE_URI", "file: names, as Debian and Amazon Linux have it"),
     Flag("-DSQLITE_MAX_VARIABLE_NUMBER=250000", "long IN lists, as Debian has it"),
     Flag(
