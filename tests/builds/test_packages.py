@@ -18,7 +18,7 @@ from builder.interpreters.cpython.packages.requirements import read_requirements
 from builder.interpreters.cpython.packages.wheels import download_wheels
 from builder.platform import CPUS, Platform
 from builder.store import Store
-from tests.builds.build_cache import BuildCache, planned
+from tests.builds.build_cache import BuildCache
 from tests.unit.fake_pypi import open_index
 from tests.unit.fakes import RecordingReport
 from tools.support.product import NAME, ROOT, TARGET, Layer
@@ -66,8 +66,8 @@ def layer(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Layer:
 def test_a_second_build_in_a_different_environment_gives_the_same_bytes(
     dist: Path, shared_build_cache: BuildCache, tmp_path: Path
 ) -> None:
-    store = Store(shared_build_cache.cache)
-    for step in (*store.folder.glob("packages-*"), store.result(planned()["layer"]).parent):
+    store = Store(shared_build_cache.cache).folder
+    for step in (*store.glob("packages-*"), *store.glob("layer-*-packages")):
         step.rename(tmp_path / step.name)
     other = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C.UTF-8", "USER": "mallory", "HOME": str(tmp_path)}
     done = build_with_packages(tmp_path / "dist", shared_build_cache.cache, env=other, umask=0o077)
