@@ -28,7 +28,7 @@ def download(archive: Archive, part: Path, report: Report) -> None:
 
 
 def pool_path(archive: Archive) -> str:
-    """Where an archive is below the mirror: ``pool/main/p/python3.13/python3.13_3.13.15.orig.tar.xz``.
+    """Where an archive is below the mirror: ``pool/main/o/openssl/openssl_3.5.7.orig.tar.gz``.
 
     The rules are Debian's: neither epoch nor revision of a version gets into the name of an ``.orig`` archive
     (dpkg-source(1)), and libraries are too many for the folder of one letter.

@@ -67,7 +67,10 @@ def test_no_module_imports_what_uses_it(folder: str, forbidden: str) -> None:
 
 
 def test_the_command_line_is_at_the_end_of_all_arrows() -> None:
-    assert importing("builder.cli", "builder", "tools", "tests", "runtime", "noxfile.py") == ["builder/__main__.py"]
+    assert importing("builder.cli", "builder", "tools", "tests", "runtime", "noxfile.py") == [
+        "builder/__main__.py",
+        "tests/unit/test_command_line.py",
+    ]
 
 
 def test_the_engine_asks_for_interpreters_by_name_and_imports_none() -> None:
