@@ -2,12 +2,15 @@
 
 Every provenance has the keys of the steps that made its layer. Where the plan of this checkout has the same key for the
 layer, nothing that its bytes depend on has changed since, and they are what they were when it was built and compared.
+Whoever checks a change by somebody else compares with a revision before it (``since``): the change may say anything.
 """
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from builder import ROOT
 from builder.artifacts.export import SUMS
 from builder.console import Terminal
 from builder.errors import ManifestMismatch
@@ -22,16 +25,25 @@ ARCHS = tuple(cpu.lambda_name for cpu in CPUS)
 
 
 def check_dist(
-    terminal: Terminal, *, jobs: int, everything: bool, choice: Choice, image: str, folder: Path = DIST
+    terminal: Terminal,
+    *,
+    jobs: int,
+    everything: bool,
+    choice: Choice,
+    image: str,
+    since: str = "",
+    folder: Path = DIST,
 ) -> None:
     """Builds the layers whose keys changed, or ``everything``, and compares all files; the new ones stay in the folder.
+
+    ``since`` is a revision in whose ``dist/`` the keys are looked up; by default it is the folder's own.
 
     Raises:
         ManifestMismatch: the folder has files that are not as its checksums say, or this checkout gives others.
     """
     repository = load_repository()
     _check_sums(folder)
-    stale = [each for each in _tracked(repository) if everything or not _is_recorded(*each, repository, folder)]
+    stale = [each for each in _tracked(repository) if everything or not _is_recorded(*each, repository, folder, since)]
     for product, arch in _tracked(repository):
         if (product, arch) not in stale:
             terminal.note(f"{product.stem(arch)}: its key has not changed")
@@ -60,15 +72,22 @@ def _tracked(repository: Repository) -> Iterator[tuple[Product, str]]:
     return ((product, arch) for product in repository.products.by_name.values() for arch in ARCHS)
 
 
-def _is_recorded(product: Product, arch: str, repository: Repository, folder: Path) -> bool:
-    """Whether the provenance in the folder has the key that the layer's plan has now."""
+def _is_recorded(product: Product, arch: str, repository: Repository, folder: Path, since: str) -> bool:
+    """Whether the provenance, in the folder or in a revision, has the key that the layer's plan has now."""
     layer = repository.plan(product, make_platform(arch), machine=CPUS[0])[-1]
     try:
-        text = (folder / f"{product.stem(arch)}.provenance.json").read_text(encoding="utf-8")
+        name = f"{product.stem(arch)}.provenance.json"
+        text = _of_revision(since, name) if since else (folder / name).read_text(encoding="utf-8")
         definition = json.loads(text)["predicate"]["buildDefinition"]
         return bool(definition["internalParameters"]["steps"][layer.name] == layer.key)
     except (OSError, ValueError, KeyError):
         return False
+
+
+def _of_revision(revision: str, name: str) -> str:
+    """A file of ``dist/`` as a revision has it; empty if it has none."""
+    command = ("git", "-C", str(ROOT), "show", f"{revision}:dist/{name}")
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def _names(product: Product, arch: str) -> tuple[str, ...]:

@@ -89,7 +89,8 @@ def compare_dist(options: argparse.Namespace, terminal: Terminal) -> None:
     # On the host unless another place is named: `reproduce` compares that with a container.
     choice: Choice = _choice(options) if options.executor or options.image else "host"
     image = options.image or DEFAULT_IMAGE
-    check_dist(terminal, jobs=options.jobs, everything=options.all, choice=choice, image=image)
+    given = {"everything": options.all, "since": options.since, "choice": choice, "image": image}
+    check_dist(terminal, jobs=options.jobs, **given)
 
 
 def _choice(options: argparse.Namespace) -> Choice:
@@ -259,7 +260,9 @@ def _add_comparisons(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     both.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
     both.set_defaults(command=release)
     tracked = commands.add_parser("check-dist", help="compare what git tracks in dist/ with what this checkout gives")
-    tracked.add_argument("--all", action="store_true", help="build what has not changed by its key, too")
+    which = tracked.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="build what has not changed by its key, too")
+    which.add_argument("--since", default="", metavar="REV", help="the keys to compare with (default: those in dist/)")
     _add_jobs(tracked)
     _add_executor(tracked, "one can be had; without any of these, the host")
     tracked.set_defaults(command=compare_dist)

@@ -121,7 +121,7 @@ def test_the_manifest_lists_the_wheels_and_the_origin_of_each_file(manifest: dic
 
 
 def test_the_layers_own_part_is_the_same_as_without_packages(manifest: dict[str, Any], layer_zip: Path) -> None:
-    text = layer_zip.with_name(f"{NAME}.manifest.json").read_text(encoding="utf-8")
+    text = layer_zip.with_suffix(".manifest.json").read_text(encoding="utf-8")
     own = [entry for entry in manifest["entries"] if not entry["path"].startswith("python/")]
     assert own == json.loads(text)["entries"]
 
