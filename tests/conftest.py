@@ -14,9 +14,17 @@ from builder.context import cache_folder
 from builder.emulator.call import unzip
 from builder.errors import BuildError
 from tests.builds.build_cache import BuildCache, Reference, make_build_cache
-from tools.support.product import NAME, PLATFORM, ROOT, Layer, runner
+from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, Layer, runner
 
 ARCH = PLATFORM.cpu.lambda_name
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if PRODUCT.variant != "fast":
+        skip = pytest.mark.skip(reason=f"{PRODUCT.name} has no patches of fast/")
+        for item in items:
+            if item.get_closest_marker("fast"):
+                item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")

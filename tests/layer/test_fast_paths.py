@@ -90,6 +90,7 @@ except TypeError as error:
     assert layer.run("-c", code) == "'<' not supported between instances of 'str' and 'int'\n"
 
 
+@pytest.mark.fast
 def test_archives_can_be_imported_from_though_start_up_does_not_import_zipimport(layer: Layer, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
         archive.writestr("inner/found.py", "print(__name__, type(__loader__).__name__)")

@@ -11,7 +11,7 @@ from tools.support.product import Layer
     "question",
     [
         "any(each is sys for each in gc.get_objects())",
-        "any(each is sys for each in gc.get_objects(generation=2))",
+        pytest.param("any(each is sys for each in gc.get_objects(generation=2))", marks=pytest.mark.fast),
         "any(each is sys.modules for each in gc.get_referrers(sys))",
         "gc.freeze() or gc.get_freeze_count() > 3000",
     ],

@@ -29,15 +29,18 @@ def faults(size, times):
 """
 
 
+@pytest.mark.fast
 def test_the_next_invocation_reuses_freed_memory_without_page_faults(layer: Layer) -> None:
     assert int(layer.run("-c", f"{USED}print(faults(60_000, 10))")) < 500  # If it were released, 40,000.
 
 
+@pytest.mark.fast
 def test_it_still_does_after_one_that_needed_a_lot(layer: Layer) -> None:
     code = f"{USED}many = [Point(number) for number in range(1_500_000)]\ndel many\nprint(faults(60_000, 10))"
     assert int(layer.run("-c", code)) < 500
 
 
+@pytest.mark.fast
 def test_a_lot_of_freed_memory_is_released_to_the_system(layer: Layer) -> None:
     code = f"""{USED}
 def mib(key):
@@ -56,6 +59,7 @@ print(most, mib("Rss:"), mib("LazyFree:"))
     assert left - lazy < 60
 
 
+@pytest.mark.fast
 def test_objects_made_one_after_another_are_adjacent_in_reused_memory(layer: Layer) -> None:
     code = f"""{USED}
 def ascending():
