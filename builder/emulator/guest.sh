@@ -21,7 +21,7 @@ for port in $ports; do # the last one takes the event
     done
 done
 cat "${0%/*}/request" >&3
-response=$(cat <&3 | base64 -w 0)
+response=$(timeout "$response_timeout" cat <&3 | base64 -w 0)
 processes=$(cat /proc/[0-9]*/status 2> /dev/null)
 kill $emulator 2> /dev/null
 wait $emulator 2> /dev/null
