@@ -80,28 +80,30 @@ def run_here(
     left behind. An interruption terminates the command.
     """
     stderr = subprocess.PIPE if errors else None
-    with (
-        subprocess.Popen(command, bufsize=0, stdout=subprocess.PIPE, stderr=stderr, env=environment) as process,
-        selectors.DefaultSelector() as selector,
-    ):
-        for stream, take in ((process.stdout, output), (process.stderr, errors)):
-            if stream:
-                selector.register(stream, selectors.EVENT_READ, take)
+    with subprocess.Popen(command, bufsize=0, stdout=subprocess.PIPE, stderr=stderr, env=environment) as process:
         try:
-            while selector.get_map():
-                over = process.poll() is not None
-                ready = selector.select(0 if over else PAUSE)
-                if over and not ready:
-                    break
-                for key, _ in ready:
-                    if piece := os.read(key.fd, PIECE):
-                        key.data(piece)
-                    else:
-                        selector.unregister(key.fileobj)
-        except BaseException:
+            _forward(process, output, errors)
+        except BaseException:  # Popen would wait for the command's own end
             process.terminate()
             raise
     return process.returncode
+
+
+def _forward(process: "subprocess.Popen[bytes]", output: Output, errors: Output | None) -> None:
+    with selectors.DefaultSelector() as selector:
+        for stream, take in ((process.stdout, output), (process.stderr, errors)):
+            if stream:
+                selector.register(stream, selectors.EVENT_READ, take)
+        while selector.get_map():
+            over = process.poll() is not None
+            ready = selector.select(0 if over else PAUSE)
+            if over and not ready:
+                return
+            for key, _ in ready:
+                if piece := os.read(key.fd, PIECE):
+                    key.data(piece)
+                else:
+                    selector.unregister(key.fileobj)
 
 
 @contextmanager

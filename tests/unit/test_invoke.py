@@ -1,12 +1,10 @@
 """builder.emulator: how a function is invoked, in a place of the tests' own, and what a place on this machine does."""
 
 import base64
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import pytest
 from builder.emulator.call import Call, _run, free_ports
 from builder.emulator.places import Output, Place, run_here
 from builder.errors import BuildError, MissingTool, PortInUse
-from tests.unit.fakes import ROOT, wait_until
+from tests.unit.fakes import ROOT
 
 CALL = Call(
     zip=Path("layer.zip"),
@@ -130,24 +128,20 @@ INTERRUPTED = """
 import os, sys
 from builder.context import report_errors
 from builder.emulator.places import run_here
-sys.exit(report_errors(lambda terminal: run_here(("sleep", "600"), {"PATH": os.environ["PATH"]}, print)))
+command = ("sh", "-c", "echo $$; exec sleep 100")
+show = lambda piece: os.write(1, piece)
+sys.exit(report_errors(lambda terminal: run_here(command, {"PATH": os.environ["PATH"]}, show)))
 """
 
 
 def test_who_is_interrupted_ends_the_command() -> None:
-    with subprocess.Popen((sys.executable, "-c", INTERRUPTED), cwd=ROOT, stderr=subprocess.PIPE) as process:
-        wait_until(lambda: children(process.pid))
-        (command,) = children(process.pid)
-        wait_until(_is("sleep", command))
-        process.send_signal(signal.SIGTERM)
+    command = (sys.executable, "-c", INTERRUPTED)
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        number = process.stdout.readline().decode().strip()  # so it waits for the command by now
+        start = time.monotonic()
+        process.terminate()
         process.communicate()
+    assert time.monotonic() - start < 50
     assert process.returncode == 130
-    assert not Path("/proc", command).exists()
-
-
-def children(process: int) -> list[str]:
-    return Path(f"/proc/{process}/task/{process}/children").read_text("ascii").split()
-
-
-def _is(name: str, process: str) -> Callable[[], bool]:
-    return lambda: Path("/proc", process, "comm").read_text("ascii") == f"{name}\n"
+    assert not Path("/proc", number).exists()
