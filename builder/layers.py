@@ -12,7 +12,7 @@ from builder.context import cache_folder
 from builder.executors.choice import Choice, open_executor
 from builder.executors.host import Host
 from builder.executors.images import DEFAULT_IMAGE
-from builder.interpreters import load_interpreter
+from builder.interpreters import load_package_manager
 from builder.plan.steps import InstallPackages, Stdlib, Step
 from builder.platform import CPUS, RUNTIMES, Platform, default_arch, make_platform
 from builder.product import Product
@@ -72,7 +72,7 @@ def _wanted(request: Request, repository: Repository) -> Iterator[Wanted]:
 def _packages(request: Request, product: Product, platform: Platform) -> InstallPackages:
     """What a lock file asks for, for the oldest runtime that the layer is to be for."""
     assert request.packages
-    lock = load_interpreter(product.interpreter).lock_packages
+    lock = load_package_manager(product.interpreter).lock_packages
     return lock(request.packages, product, replace(platform, glibc=RUNTIMES[request.runtime]))
 
 

@@ -11,7 +11,7 @@ from builder.artifacts.pack import pack
 from builder.executors import Executor
 from builder.fetch import fetch
 from builder.fetch.report import Report
-from builder.interpreters import load_interpreter
+from builder.interpreters import load_interpreter, load_package_manager
 from builder.pins import Source
 from builder.plan.steps import Assemble, Compile, InstallPackages, Pack, Step, Unpack
 from builder.scheduler import closure, run_steps
@@ -106,8 +106,8 @@ def _run_step(step: Step, work: Path, site: BuildContext) -> None:
             interpreter = load_interpreter(task.product.interpreter)
             interpreter.assemble(task, site.executor.sandbox(work, log), work, inputs, data)
         case InstallPackages() as task:
-            interpreter = load_interpreter(task.product.interpreter)
-            interpreter.install_packages(task, site.executor.sandbox(work, log), work, inputs, site.progress)
+            manager = load_package_manager(task.product.interpreter)
+            manager.install_packages(task, site.executor.sandbox(work, log), work, inputs, site.progress)
         case Pack() as task:
             pack(task, site.executor.sandbox(work, log), work, inputs, site.cache)
 

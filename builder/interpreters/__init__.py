@@ -55,6 +55,10 @@ class Interpreter(Protocol):
     def lay_runtime(task: Pack, sandbox: Sandbox, work: Path, inputs: Mapping[str, Path]) -> None:
         """Makes ``runtime/`` in the work folder: the loop as it ships below ``/opt/runtime``."""
 
+
+class PackageManager(Protocol):
+    """What a plug-in has besides if packages can be installed in its layers (``--packages``)."""
+
     @staticmethod
     def lock_packages(file: Path, product: Product, platform: Platform) -> InstallPackages:
         """What a file of ``--packages`` asks for; `NotLocked` if it leaves open which bytes that is."""
@@ -83,6 +87,15 @@ def load_interpreter(name: str) -> Interpreter:
     if lacks := [name for name in _NAMES if not hasattr(found, name)]:
         raise BadProduct(f"{name!r} is no interpreter.", f"{module} lacks {', '.join(lacks)}.", do)
     return cast("Interpreter", found)
+
+
+def load_package_manager(name: str) -> PackageManager:
+    """The same, of a plug-in that installs packages; `BadProduct` if it does not."""
+    found = load_interpreter(name)
+    if not hasattr(found, "lock_packages"):
+        do = "Leave --packages out; packages can be part of the function."
+        raise BadProduct(f"{name} has no packages that could be installed.", "Its plug-in does not know any.", do)
+    return cast("PackageManager", found)
 
 
 _NAMES = [name for name in (*Interpreter.__annotations__, *vars(Interpreter)) if not name.startswith("_")]

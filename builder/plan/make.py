@@ -11,7 +11,7 @@ from pathlib import Path
 from builder import profile
 from builder.errors import BadPins, BadProduct
 from builder.executors import FIXED_ENVIRONMENT
-from builder.interpreters import load_interpreter
+from builder.interpreters import load_interpreter, load_package_manager
 from builder.pins import Archive, Pins, Source
 from builder.plan.facts import make_facts
 from builder.plan.keys import Materials
@@ -216,14 +216,14 @@ def _tree_step(
 
 
 def _packages_step(task: InstallPackages, files: Materials, inputs: tuple[Step, ...]) -> Step:
-    interpreter = load_interpreter(task.product.interpreter)
+    manager = load_package_manager(task.product.interpreter)
     return Step(
         f"packages-{task.product.name}-{task.platform.cpu.lambda_name}",
         "packages",
         task,
         inputs,
         # The policy says what compiled code of packages may be.
-        {**files.code(interpreter.install_packages.__module__), ELF_POLICY: files.sha256[ELF_POLICY]},
+        {**files.code(manager.install_packages.__module__), ELF_POLICY: files.sha256[ELF_POLICY]},
         {
             **{f"package {package.name}": _sha256(str(package)) for package in task.packages},
             "product": task.product.name,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from builder.errors import BadPins, BadProduct, UnknownTarget
-from builder.interpreters import load_interpreter
+from builder.interpreters import load_interpreter, load_package_manager
 from builder.pins import Pins
 from builder.plan import make
 from builder.plan.keys import Materials, read_materials
@@ -439,3 +439,9 @@ def test_the_files_of_a_repository_are_those_that_its_products_are_read_from(
     files = read_materials(tmp_path)
     product = load(tmp_path).default
     assert {product.file("product.toml"), product.profile, product.symbol_order} <= files.contents.keys()
+
+
+def test_an_interpreter_without_packages_says_so() -> None:
+    with pytest.raises(BadProduct, match=r"tests\.tiny\.plugin has no packages") as caught:
+        load_package_manager("tests.tiny.plugin")
+    assert "--packages" in caught.value.do
