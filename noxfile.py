@@ -63,9 +63,9 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def train_profile(session: nox.Session) -> None:
-    """Train the profile that builds read, with an instrumented interpreter. Needs mmdebstrap."""
+    """Train the profile that builds read, with an instrumented interpreter; needs mmdebstrap. `-- --libraries`."""
     install(session, "tests")
-    session.run("python", "-m", "tools.training.profile")
+    session.run("python", "-m", "tools.training.profile", *session.posargs)
 
 
 @nox.session

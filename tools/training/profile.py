@@ -5,6 +5,7 @@ their profiles. Both must match the compiler's version of LLVM, which Debian 13 
 `mmdebstrap`.
 """
 
+import argparse
 import hashlib
 import lzma
 import os
@@ -12,8 +13,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from builder import ROOT
@@ -21,7 +23,7 @@ from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.executors.debian import debian
 from builder.executors.host import Host
-from builder.plan.make import compile_steps
+from builder.plan.make import LIBRARIES_PROFILE, compile_steps
 from builder.plan.steps import Compile, Step
 from builder.platform import make_platform, this_machine
 from builder.profile import note_of
@@ -59,22 +61,26 @@ class LlvmTools:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def main() -> int:
-    return report_errors(train)
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="train_profile", description=__doc__)
+    parser.add_argument("--libraries", action="store_true", help="write the libraries' profile, not the product's")
+    options = parser.parse_args(arguments)
+    return report_errors(partial(train, libraries=options.libraries))
 
 
-def train(terminal: Terminal) -> None:
-    """Writes the product's ``fast.profdata.xz`` and its note."""
+def train(terminal: Terminal, *, libraries: bool) -> None:
+    """Writes the profile of the product's variant, or that of the libraries, which all products share, and its note."""
     cache = cache_folder()
     llvm = LlvmTools(debian(cache, "training", "--variant=apt", f"--include=llvm-{LLVM},libclang-rt-{LLVM}-dev"))
     repository = load_repository()
-    (product,) = repository.products.choose(())
+    product = repository.products.choose_one(())
+    path = LIBRARIES_PROFILE if libraries else product.file(f"{product.variant}.profdata.xz")
     pins, platform = repository.pins, make_platform("x86_64")
     steps = compile_steps(pins, product, platform, this_machine(), repository.files, llvm.root / RUNTIME)
     store = Store(cache)
     host = Host(cache, store.result(steps["toolchain"]), os.cpu_count() or 1)
     *_, result = run_plan(tuple(steps.values()), BuildContext(cache, store, host, terminal))
-    profile = ROOT / product.profile
+    profile = ROOT / path
     with tempfile.TemporaryDirectory(prefix="training-") as folder:
         merged = Path(folder, "merged.profdata")
         parts = [
@@ -84,7 +90,7 @@ def train(terminal: Terminal) -> None:
         profile.write_bytes(lzma.compress(merged.read_bytes(), preset=9 | lzma.PRESET_EXTREME))
         functions = count_functions(llvm, steps, store, merged)
     tools = {"compiler": f"ziglang {pins['ziglang'].version}", "profdata": _version(llvm)}
-    (ROOT / note_of(product.profile)).write_text(note(profile, tools, functions), encoding="utf-8")
+    (ROOT / note_of(path)).write_text(note(profile, tools, functions), encoding="utf-8")
     terminal.note(f"{profile}: {profile.stat().st_size} bytes")
 
 

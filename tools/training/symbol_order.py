@@ -24,7 +24,7 @@ from tools.bench.size import link_map_of
 from tools.bench.subjects import Workspace, make_workspace
 from tools.support.product import PRODUCT
 
-RESULT = ROOT / PRODUCT.symbol_order
+RESULT = ROOT / PRODUCT.file(f"{PRODUCT.variant}.symbols.txt")
 HEADER = "# Symbols in the order in which start-up touches them, for the linker. Written by ./nox -s symbol_order.\n"
 TIMEOUT = 1800.0
 """Seconds: under valgrind a start takes minutes."""
