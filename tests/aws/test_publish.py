@@ -38,7 +38,7 @@ def test_the_built_layer_is_published_to_every_region_with_its_metadata(workspac
         assert found["CompatibleArchitectures"] == ["x86_64"]
         assert found["CompatibleRuntimes"] == ["provided.al2023", "provided.al2"]
         assert found["Description"] == f"cpython-3.13 3.13.15 for x86_64, sha256 {product.sha256[:12]}"
-        assert re.fullmatch(r"Python-2\.0\.1 AND Apache-2\.0 AND .*BSD-3-Clause", found["LicenseInfo"])
+        assert set(found["LicenseInfo"].split(" AND ")) >= {"Python-2.0.1", "Apache-2.0", "BSD-3-Clause", "blessing"}
     assert workspace.layers() == {
         "python313": {
             region: {"x86_64": {"cpython-3.13": {"3.13.15": {"arn": arn(region), "sha256": product.sha256}}}}
@@ -103,7 +103,7 @@ def test_names_architectures_and_versions_are_recorded_side_by_side(workspace: W
     workspace.publish("us-east-1", "--name=other", zip_file=newer)
     layers = workspace.layers()
     assert set(layers["python313"]["eu-west-3"]) == {"x86_64", "arm64"}
-    assert set(layers["other"]["us-east-1"]["x86_64"]) == {"3.13.16"}
+    assert set(layers["other"]["us-east-1"]["x86_64"]["cpython-3.13"]) == {"3.13.16"}
     found = workspace.client("lambda", "eu-west-3").get_layer_version(LayerName="python313", VersionNumber=2)
     assert found["CompatibleArchitectures"] == ["arm64"]
 

@@ -52,7 +52,7 @@ def packages(prefix: Path) -> Path:
 
 
 def test_the_kernel_can_run_bootstrap_without_a_shell() -> None:
-    assert BOOTSTRAP.read_bytes().splitlines()[0] == b"#!/opt/bin/python3.13 -SPu"
+    assert BOOTSTRAP.read_bytes().splitlines()[0] == b"#!/opt/bin/python3 -SPu"
     assert stat.S_IMODE(BOOTSTRAP.stat().st_mode) == 0o755
 
 
@@ -129,7 +129,7 @@ def test_bootstrap_works_from_its_own_folder_by_a_relative_name(loop: Loop, pref
 
 def test_the_kernel_runs_bootstrap_by_its_first_line(loop: Loop, prefix: Path) -> None:
     text = loop.bootstrap.read_text("utf-8")
-    loop.bootstrap.write_text(text.replace("/opt/bin/python3.13", loop.interpreter, 1), "utf-8")
+    loop.bootstrap.write_text(text.replace("/opt/bin/python3", loop.interpreter, 1), "utf-8")
     run = loop(PATHS, arguments=["function.handler"], handler=None, command=lambda line: line[2:])
     assert run.result["argv"] == [str(prefix / "bootstrap"), "function.handler"]
     assert str(prefix) not in run.result["path"]
