@@ -165,6 +165,7 @@ from builder.executors.containers import Container, ResourceLimits
 from builder.executors.engine import connect
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup's children ignore it
 
 def hold(terminal):
     with connect() as engine, Container(engine, sys.argv[1], ResourceLimits(1 << 28)) as container:
