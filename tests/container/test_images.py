@@ -93,7 +93,7 @@ def test_a_download_that_differs_from_the_pinned_root_is_refused(
 ) -> None:
     content = small_root.read_bytes()
     server.answers = [whole(content[:-1] + b"?")]
-    with pytest.raises(WrongHash, match="tested's root file system cannot be had") as caught:
+    with pytest.raises(WrongHash, match="tested root file system cannot be had") as caught:
         pinned(images, content, server.url).root(NAME)
     assert hashlib.sha256(content).hexdigest() in caught.value.why
     assert not exists(engine)
