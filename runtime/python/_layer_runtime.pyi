@@ -1,4 +1,4 @@
-"""What is written in C, in ``runtime/native/``, and built into the interpreter."""
+"""What is written in C, in ``runtime/python/native/``, and built into the interpreter."""
 
 from typing import final
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "../../runtime/native/answer.h"
+#include "../../runtime/python/native/answer.h"
 
 typedef struct {
     Stream stream;
