@@ -1,27 +1,17 @@
 """`--stdlib full`: the same interpreter, with its library's sources."""
 
 import subprocess
-import sys
 
 import pytest
 
 from builder.emulator.call import unzip
-from tools.support.product import NAME, ROOT, TARGET, Layer
+from tools.support.product import NAME, TARGET, Layer, build_layer
 
 
 @pytest.fixture(scope="module")
 def full_layer(tmp_path_factory: pytest.TempPathFactory) -> Layer:
     folder = tmp_path_factory.mktemp("full")
-    command = (
-        sys.executable,
-        "-m",
-        "builder",
-        "build-layer",
-        "--in=host",
-        "--stdlib=full",
-        f"--output={folder / 'dist'}",
-    )
-    subprocess.run(command, cwd=ROOT, check=True)
+    build_layer(folder / "dist", "--stdlib=full", check=True)
     unzip(folder / "dist" / f"{NAME}-full.zip", folder / "layer")
     return Layer(folder / "layer")
 

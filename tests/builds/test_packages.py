@@ -21,7 +21,7 @@ from builder.store import Store
 from tests.builds.build_cache import BuildCache
 from tests.unit.fake_pypi import open_index
 from tests.unit.fakes import RecordingReport
-from tools.support.product import NAME, ROOT, TARGET, Layer
+from tools.support.product import NAME, ROOT, TARGET, Layer, build_layer
 
 REQUIREMENTS = ROOT / "requirements" / "wheels.txt"
 NAME = f"{NAME}-packages"
@@ -30,17 +30,9 @@ NAME = f"{NAME}-packages"
 def build_with_packages(
     folder: Path, cache: Path, requirements: Path = REQUIREMENTS, **options: Any
 ) -> "subprocess.CompletedProcess[str]":
-    command = (
-        sys.executable,
-        "-m",
-        "builder",
-        "build-layer",
-        "--in=host",
-        f"--packages={requirements}",
-        f"--output={folder}",
-    )
     environment = {**os.environ, "STATIC_PYTHON_CACHE": str(cache), **options.pop("env", {})}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, **options)
+    packages = f"--packages={requirements}"
+    return build_layer(folder, packages, env=environment, capture_output=True, **options)
 
 
 @pytest.fixture(scope="module")

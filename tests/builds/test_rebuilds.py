@@ -1,14 +1,12 @@
 """Only what changed is rebuilt."""
 
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT
+from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, build_layer
 
 from .build_cache import BuildCache
 
@@ -18,10 +16,7 @@ LAYER = f"layer-{PRODUCT.name}-{PLATFORM.cpu.lambda_name}-lean"
 
 def build(build_cache: BuildCache, checkout: Path) -> list[str]:
     """Builds from a checkout and returns the names of the steps that ran."""
-    command = (sys.executable, "-m", "builder", "build-layer", "--in=host", f"--output={build_cache.dist}")
-    done = subprocess.run(
-        command, cwd=checkout, env=build_cache.environment, capture_output=True, text=True, check=False
-    )
+    done = build_layer(build_cache.dist, cwd=checkout, env=build_cache.environment, capture_output=True)
     assert done.returncode == 0, done.stderr
     expected = [build_cache.dist / f"{NAME}{suffix}" for suffix in SUFFIXES]
     assert done.stdout.split() == list(map(str, expected))

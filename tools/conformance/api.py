@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BufferedReader
 
-from tools.support.fake_api import ACCEPTED, Reply
+from tools.support.fake_api import ACCEPTED, Listener, Reply
 
 
 @dataclass(frozen=True)
@@ -34,26 +34,13 @@ class RecordingApi:
         self.requests: list[Request] = []
         self.idle = threading.Event()
         self._get_replies, self._post_replies = list(get_replies), list(post_replies)
-        self._connections: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = "{}:{}".format(*self._listener.getsockname())
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = Listener(self._serve)
+        self.endpoint = self._listener.endpoint
 
     def close(self) -> None:
-        for each in (self._listener, *self._connections):
-            each.close()
+        self._listener.close()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return  # Closed: the case is over.
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._connections.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket, _: int) -> None:
         try:
             with connection.makefile("rb") as stream:
                 while request := _read(stream):

@@ -98,6 +98,32 @@ def as_logged(stack: Iterable[str]) -> str:
     return "\r".join(re.sub("^ +", lambda spaces: "\u00a0" * len(spaces[0]), line) for line in lines)
 
 
+class Listener:
+    """Listens on a free port, and serves each connection in a thread of its own, until it is closed."""
+
+    def __init__(self, serve: Callable[[socket.socket, int], None]) -> None:
+        """``serve`` gets a connection and its number, from 1."""
+        self._serve = serve
+        self._connections: list[socket.socket] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = "{}:{}".format(*self._socket.getsockname())
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        for each in (self._socket, *self._connections):
+            each.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return  # Closed: nobody asks any more.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._connections.append(connection)
+            threading.Thread(target=self._serve, args=(connection, len(self._connections)), daemon=True).start()
+
+
 class FakeApi:
     """Listens on a free port, records requests, and replies to each ``/next`` with the next of a list.
 
@@ -123,28 +149,14 @@ class FakeApi:
         self._extension = extension
         self._on_chunk = on_chunk
         self._lock = threading.Lock()
-        self._connections: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = "{}:{}".format(*self._listener.getsockname())
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = Listener(self._serve)
+        self.endpoint = self._listener.endpoint
 
     def close(self) -> None:
         """Closes all connections, and raises the first error of the threads."""
         self._listener.close()
-        for connection in self._connections:
-            connection.close()
         if self.problems:
             raise self.problems[0]
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return  # Closed: the test is over.
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._connections.append(connection)
-            threading.Thread(target=self._serve, args=(connection, len(self._connections)), daemon=True).start()
 
     def _serve(self, connection: socket.socket, number: int) -> None:
         try:

@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -78,6 +79,14 @@ def output(command: tuple[str, ...], **options: Any) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return str(done.stdout)
+
+
+def build_layer(
+    output: Path, *options: str, cwd: Path = ROOT, check: bool = False, **given: Any
+) -> "subprocess.CompletedProcess[str]":
+    """Runs the command that builds a layer, on the host; ``given`` is what `subprocess.run` takes."""
+    command = (sys.executable, "-m", "builder", "build-layer", "--in=host", *options, f"--output={output}")
+    return subprocess.run(command, cwd=cwd, check=check, text=True, **given)
 
 
 def interpreter(folder: Path) -> str:
