@@ -7,7 +7,6 @@ Whoever checks a change by somebody else compares with a revision before it (``s
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 from builder import ROOT
@@ -43,17 +42,19 @@ def check_dist(
     """
     repository = load_repository()
     _check_sums(folder)
-    stale = [each for each in _tracked(repository) if everything or not _is_recorded(*each, repository, folder, since)]
-    for product, arch in _tracked(repository):
+    tracked = [(product, arch) for product in repository.products.by_name.values() for arch in ARCHS]
+    stale = [each for each in tracked if everything or not _is_recorded(*each, repository, folder, since)]
+    for product, arch in tracked:
         if (product, arch) not in stale:
             terminal.note(f"{product.stem(arch)}: its key has not changed")
     claimed = _lines(folder)
     for product, arch in stale:
         for path in folder.glob(f"{product.stem(arch)}.*"):
             path.unlink()
-        request = Request((product.name,), (arch,))
-        build_layers(request, terminal, jobs=jobs, output=folder, choice=choice, image=image)
-    kept = {name for product, arch in _tracked(repository) for name in _names(product, arch)}
+    for arch in ARCHS:
+        if names := tuple(product.name for product, of in stale if of == arch):
+            build_layers(Request(names, (arch,)), terminal, jobs=jobs, output=folder, choice=choice, image=image)
+    kept = {name for product, arch in tracked for name in _names(product, arch)}
     orphans = sorted(claimed.keys() - kept)
     differing = sorted(name for name in kept if claimed.get(name) != _lines(folder).get(name))
     if orphans or differing:
@@ -65,11 +66,6 @@ def check_dist(
             "What it gives is there now: look at it, and commit it. To make all of it: nox -s build_layer --\n"
             "       --product '*' --arch x86_64 --arch arm64",
         )
-
-
-def _tracked(repository: Repository) -> Iterator[tuple[Product, str]]:
-    """The layers that git has descriptions of."""
-    return ((product, arch) for product in repository.products.by_name.values() for arch in ARCHS)
 
 
 def _is_recorded(product: Product, arch: str, repository: Repository, folder: Path, since: str) -> bool:

@@ -80,7 +80,7 @@ def _take(store: Store, policy: Policy, now: float, *, dry_run: bool) -> tuple[l
 def _old_logs(store: Store, policy: Policy, now: float) -> Iterator[Path]:
     """Those that nothing was written to for a day at least; an error may have sent somebody to a newer one."""
     for path in (store.root / "logs").glob("*"):
-        with suppress(FileNotFoundError):  # a build begins a log anew
+        with suppress(FileNotFoundError):  # a build starts its log afresh
             if now - path.stat().st_mtime >= max(policy.days, 1) * DAY:
                 yield path
 

@@ -1,4 +1,4 @@
-"""A released zip → ``dist/``, if the manifest there vouches for it."""
+"""A released zip → ``dist/``, if the manifest there attests it."""
 
 import os
 import shutil

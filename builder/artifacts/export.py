@@ -1,4 +1,4 @@
-"""Store → dist/: the zip, what vouches for it, and their checksums; each appears whole or not at all."""
+"""Store → dist/: the zip, what attests it, and their checksums; each appears whole or not at all."""
 
 import hashlib
 import os

@@ -31,6 +31,6 @@ def debian(cache: Path, name: str, *options: str) -> Path:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise NoImage(f"mmdebstrap made no Debian for {name}.", done.stderr[-500:], "Mend that, and run it again.")
+            raise NoImage(f"mmdebstrap made no Debian for {name}.", done.stderr[-500:], "Fix that, and run it again.")
         unfinished.replace(root)
     return root

@@ -82,7 +82,7 @@ def _no_engine(reasons: list[str]) -> NoEngine:
     return NoEngine(
         "No container engine answers that we may use.",
         "\n       ".join(reasons) + ".",
-        "Join the engine's group (`sudo usermod -aG docker $USER`, then log in anew), or start Podman without root\n"
+        "Join the engine's group (`sudo usermod -aG docker $USER`, then log in again), or start Podman without root\n"
         "       (`systemctl --user start podman.socket`)."
         if forbidden
         else "Start Docker (`sudo systemctl start docker`) or Podman (`systemctl --user start podman.socket`), or\n"

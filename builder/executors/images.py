@@ -70,7 +70,7 @@ def load_images(path: Path = IMAGES_FILE) -> dict[str, Image]:
             return {name: _image(name, entry) for name, entry in data["images"].items()}
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
         problems = [f"not TOML, or something misplaced: {error}"]
-    raise BadPins(f"{path} does not pin everything.", "; ".join(problems) + ".", "Mend the entries named above.")
+    raise BadPins(f"{path} does not pin everything.", "; ".join(problems) + ".", "Fix the entries above.")
 
 
 def _problems(data: dict[str, Any]) -> Iterator[str]:

@@ -86,7 +86,7 @@ def compile_steps(
         task = Compile(
             recipe=profile.instrumented(recipe) if runtime else recipe,
             source=source,
-            patches={path: files.text(path) for path in _patches(source, sets, files)},
+            patches={path: files.text(path) for path in _patches(source, sets, files, optional=role not in own)},
             wrappers=_used_wrappers(recipe, scripts),
             machine=platform.cpu.machine,
             epoch=epoch(source),
@@ -291,14 +291,16 @@ def _is_tool(step: Step) -> bool:
     return isinstance(step.work, Compile) and step.work.recipe.kind == "tool"
 
 
-def _patches(source: Source, sets: Iterable[str], files: Materials) -> Iterator[str]:
+def _patches(source: Source, sets: Iterable[str], files: Materials, *, optional: bool) -> Iterator[str]:
     """Paths of a source's patches, in the order of applying: each set's file ``series`` names its own.
+
+    If they are ``optional``, a source without a folder of patches has none.
 
     Raises:
         BadProduct: a set or a patch is not there, or a patch stands in no series.
     """
     root = f"patches/{source.name}/{source.series}"
-    if sets is LIBRARY_PATCHES and not files.below(root):
+    if optional and not files.below(root):
         return
     for name in sets:
         folder = f"{root}/{name}"
