@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -26,8 +27,9 @@ SHORT = ("zlib", "bzip2", "libffi")
 BUILT = (*SHORT, "layer")
 
 
+@cache
 def planned(machine: Cpu | None = None) -> dict[str, Step]:
-    """The plan's steps by role; for a build on this machine or on another kind."""
+    """The plan's steps by role, which nobody changes; for a build on this machine or on another kind."""
     return {step.role: step for step in load_repository().plan(PRODUCT, PLATFORM, machine=machine)}
 
 

@@ -1,22 +1,19 @@
 """A function whose package contains every library."""
 
-import os
 from pathlib import Path
 
 import pytest
 
+from tests.runtime.conftest import interpreter
 from tools.support.fake_api import Loop
 from tools.support.wheels import AMAZON_LINUX_2023, install_wheels
+
+__all__ = ["interpreter"]
 
 
 @pytest.fixture(scope="session")
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return install_wheels("libraries", tmp_path_factory.mktemp("libraries"), AMAZON_LINUX_2023)
-
-
-@pytest.fixture(scope="session")
-def interpreter(request: pytest.FixtureRequest) -> str:
-    return os.environ.get("LAYER_PYTHON") or str(request.getfixturevalue("layer").python)
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ def host(cpu: Cpu, store: Store) -> Host:
 
 
 def machine(cpu: Cpu, store: Store, executor: Executor) -> Machine:
-    steps = planned(cpu)
+    steps = dict(planned(cpu))
     if cpu == THERE:
         steps["build_python"] = as_build_python(planned()["cpython"])
     return Machine(cpu, steps, BuildContext(cache_folder(), store, executor, Terminal()))

@@ -4,13 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
+from builder import ROOT
 from tools.support.fake_api import Loop, Run, event
 
-PAGE = Path(__file__).parents[2] / "docs" / "runtime.md"
+PAGE = ROOT / "docs" / "runtime.md"
 REQUEST = "b3c1e0a4-5d6f-4c3e-9a51-2f0c7d1e8b90"
 FENCE = re.compile(r"^```(\w+) ?(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 HANDLER = re.compile(r"# Handler: (\S+)\n")

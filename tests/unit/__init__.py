@@ -1,1 +1,1 @@
-"""Tests of the builder's sandboxes, one by one: no compiler, no network, a minute at most."""
+"""Tests of the builder's modules, one by one: no compiler, no network, a minute at most."""

@@ -2,20 +2,22 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
+import builder
 from builder.pins import Archive, Source
 
-ROOT = Path(__file__).parents[2]
+ROOT = builder.ROOT
 
 
 class RecordingReport:
@@ -168,6 +170,17 @@ class PrivateMount:
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+
+def wait_for_port(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Waits until a server listens; fails the test with its log if it ends, or takes over a minute."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"{process.args!r} ended:\n{log.read_text(encoding='utf-8')}"
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{process.args!r} did not open its port:\n{log.read_text(encoding='utf-8')}")
 
 
 def wait_until(happened: Callable[[], object]) -> None:

@@ -115,9 +115,8 @@ def choices(recipe: Mapping[str, Any]) -> Iterator[str]:
     for command in recipe["commands"]:
         if command[0] == "./configure" or command[:2] == ["perl", "Configure"]:
             yield from (word for word in command[1:] if word.startswith(("-", "no-", "enable-")))
-    for file in ("library.mk",):
-        for line in recipe["files"].get(file, {"text": ""})["text"].splitlines():
-            yield from (word for word in line.partition(" ; ")[2].split() if word.startswith("-"))
+    for line in recipe["files"].get("library.mk", {"text": ""})["text"].splitlines():
+        yield from (word for word in line.partition(" ; ")[2].split() if word.startswith("-"))
     for name in COMPILING:
         yield from (word for word in recipe["environment"].get(name, "").split() if word.startswith("-"))
 

@@ -18,7 +18,7 @@ from builder.executors.tools import PERL_MODULES, TOOLS
 from .fakes import ROOT, PrivateMount, wait_until
 
 
-def a_room(folder: Path) -> HostSandbox:
+def a_sandbox(folder: Path) -> HostSandbox:
     """A sandbox as a step finds it, with an empty source tree."""
     work = folder / "work"
     (work / "src").mkdir(parents=True)
@@ -27,7 +27,7 @@ def a_room(folder: Path) -> HostSandbox:
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> HostSandbox:
-    return a_room(tmp_path)
+    return a_sandbox(tmp_path)
 
 
 def said(sandbox: HostSandbox) -> list[str]:
@@ -68,7 +68,7 @@ def test_only_the_listed_programs_are_on_the_path(sandbox: HostSandbox) -> None:
     assert said(sandbox) == ["none of them"]
 
 
-def test_the_rooms_own_scripts_are_found_first(sandbox: HostSandbox) -> None:
+def test_the_sandboxs_own_scripts_are_found_first(sandbox: HostSandbox) -> None:
     sandbox.write("bin/cc", '#!/bin/sh\necho "our compiler: $*"\n', executable=True)
     sandbox.run(("cc", "-c", "a file.c"), {})
     assert said(sandbox) == ["our compiler: -c a file.c"]
@@ -105,7 +105,7 @@ def test_written_files_have_one_of_two_modes(sandbox: HostSandbox) -> None:
     assert modes == [0o644, 0o755]
 
 
-def test_what_is_put_into_a_room_can_be_read_there(tmp_path: Path, sandbox: HostSandbox) -> None:
+def test_what_is_put_into_a_sandbox_can_be_read_there(tmp_path: Path, sandbox: HostSandbox) -> None:
     (tmp_path / "zlib").mkdir()
     (tmp_path / "zlib" / "zlib.h").write_text("header", encoding="utf-8")
     sandbox.put(tmp_path / "zlib", "deps/zlib")
@@ -113,7 +113,7 @@ def test_what_is_put_into_a_room_can_be_read_there(tmp_path: Path, sandbox: Host
     assert said(sandbox) == ["header"]
 
 
-def test_a_relative_path_can_be_put_into_a_room(
+def test_a_relative_path_can_be_put_into_a_sandbox(
     tmp_path: Path, sandbox: HostSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -122,7 +122,7 @@ def test_a_relative_path_can_be_put_into_a_room(
     assert (sandbox.root / "tmp" / "given").read_text(encoding="utf-8") == "given"
 
 
-def test_what_a_room_makes_stands_in_the_work_folder_already(tmp_path: Path, sandbox: HostSandbox) -> None:
+def test_what_a_sandbox_makes_stands_in_the_work_folder_already(tmp_path: Path, sandbox: HostSandbox) -> None:
     (tmp_path / "work" / "src" / "poem").write_text("a rose", encoding="utf-8")
     sandbox.send("src")
     sandbox.run(("mv", "poem", "../out"), {})
@@ -163,8 +163,8 @@ def test_output_that_is_no_text_does_not_hide_the_failure(sandbox: HostSandbox) 
 def test_a_full_disk_is_told_from_a_failing_command(tmp_path: Path, private_mount: PrivateMount) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from builder.errors import BuildError; from tests.unit.test_host import a_room\n"
-        "try: a_room(Path(sys.argv[1])).run(('sh', '-c', 'head -c 9000000 /dev/zero > ../out/big'), {})\n"
+        "from builder.errors import BuildError; from tests.unit.test_host import a_sandbox\n"
+        "try: a_sandbox(Path(sys.argv[1])).run(('sh', '-c', 'head -c 9000000 /dev/zero > ../out/big'), {})\n"
         "except BuildError as error: print(type(error).__name__)"
     )
     assert private_mount.run(tmp_path, "4m", code) == "NoSpace\n"
@@ -173,11 +173,11 @@ def test_a_full_disk_is_told_from_a_failing_command(tmp_path: Path, private_moun
 INTERRUPTED = """
 import signal, sys
 from pathlib import Path
-from tests.unit.test_host import a_room
+from tests.unit.test_host import a_sandbox
 signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     script = "sleep 600 & echo $$ $! > ../tmp/part; mv ../tmp/part ../tmp/pids; wait"
-    a_room(Path(sys.argv[1])).run(("sh", "-c", script), {})
+    a_sandbox(Path(sys.argv[1])).run(("sh", "-c", script), {})
 except KeyboardInterrupt:
     print("interrupted")
 """

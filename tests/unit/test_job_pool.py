@@ -137,7 +137,7 @@ def test_a_pool_gives_each_of_its_jobs_once(pool: JobPool) -> None:
         assert [pool.claim() for _ in range(3)] == [True, True, False]
         pool.release()
         assert [pool.claim() for _ in range(2)] == [True, False]
-    with pool:  # and anew for the next plan
+    with pool:  # and again for the next plan
         assert [pool.claim() for _ in range(3)] == [True, True, False]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from builder import ROOT
 from builder.errors import BadProduct
 from builder.executors import FIXED_ENVIRONMENT
 from builder.executors.tools import TOOLS
@@ -74,19 +75,19 @@ def test_no_recipe_holds_an_absolute_path_but_the_layers(name: str, recipe: Reci
 
 @each_recipe
 def test_no_recipe_holds_a_path_of_the_machine_that_plans(name: str, recipe: Recipe) -> None:
-    here = (str(Path(__file__).parents[2]), str(Path.home()))
+    here = (str(ROOT), str(Path.home()))
     assert not [text for text in texts(recipe) for path in here if len(path) > 1 and path in text]
 
 
 @each_recipe
-def test_files_are_written_inside_the_room(name: str, recipe: Recipe) -> None:
+def test_files_are_written_inside_the_sandbox(name: str, recipe: Recipe) -> None:
     for place in recipe.files:
         assert not PurePosixPath(place).is_absolute()
         assert ".." not in PurePosixPath(place).parts
 
 
 @each_recipe
-def test_no_path_leads_out_of_the_room(name: str, recipe: Recipe) -> None:
+def test_no_path_leads_out_of_the_sandbox(name: str, recipe: Recipe) -> None:
     for text in texts(recipe):
         assert "../.." not in text
         for place in re.findall(r"(?<![\w.])\.\./([\w.-]+)", text):

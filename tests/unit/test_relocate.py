@@ -46,7 +46,7 @@ def test_variables_that_name_the_folder_of_the_build_are_gone() -> None:
     assert "mallory" not in repr(cleaned)
 
 
-def test_no_word_leads_to_the_builds_other_rooms() -> None:
+def test_no_word_leads_to_the_builds_other_sandboxes() -> None:
     assert "../" not in repr(clean(VARIABLES))
 
 

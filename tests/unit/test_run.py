@@ -140,7 +140,7 @@ def test_a_source_is_laid_out_as_it_is(source: Source, site: BuildContext) -> No
     assert files_in(result) == {"poem": POEM, "LICENSE": "do", "docs/COPYING": "copy"}
 
 
-def test_wrappers_files_environment_and_needs_are_in_the_room(source: Source, site: BuildContext) -> None:
+def test_wrappers_files_environment_and_needs_are_in_the_sandbox(source: Source, site: BuildContext) -> None:
     first = a_step(source, name="first")
     recipe = Recipe(
         source.name,

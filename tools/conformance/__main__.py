@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
+from builder import ROOT
 from builder.context import cache_folder
 from tools.conformance.cases import GROUPS
 from tools.conformance.compare import Comparison
@@ -16,7 +17,7 @@ from tools.conformance.table import diff, document
 from tools.support.product import PRODUCT, interpreter
 from tools.support.wheels import cached_wheels
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "conformance.md"
+DOCUMENT = ROOT / "docs" / "conformance.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-BOOTSTRAP = Path(__file__).parents[2] / "runtime" / "python" / "bootstrap"
+from builder import ROOT
+
+BOOTSTRAP = ROOT / "runtime" / "python" / "bootstrap"
 SAFETY_NET = 60.0
 """Seconds after which a loop that neither exits nor requests another event has failed. No test relies on it."""
 

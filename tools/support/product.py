@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import builder
 from builder.context import cache_folder
 from builder.emulator.call import unzip
 from builder.interpreters.cpython.target import target_of
@@ -18,7 +19,7 @@ from builder.platform import default_arch, make_platform, this_machine
 from builder.product import load_products
 from tools.support.qemu import under_qemu
 
-ROOT = Path(__file__).parents[2]
+ROOT = builder.ROOT
 PRODUCT = load_products(load_pins()).choose_one(())
 PLATFORM = make_platform(default_arch())
 """What is tested: the environment's product or the default one; under qemu if it is for another architecture."""
