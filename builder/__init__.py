@@ -22,3 +22,6 @@ PRODUCT_VARIABLE = "STATIC_PYTHON_PRODUCT"
 
 ROOT = Path(__file__).parent.parent
 """The repository."""
+
+DIST = ROOT / "dist"
+"""Where layers, what attests them and their registry are unless another folder is named."""

@@ -9,13 +9,13 @@ import json
 import subprocess
 from pathlib import Path
 
-from builder import ROOT
-from builder.artifacts.export import SUMS
+from builder import DIST, ROOT
+from builder.artifacts.export import SUMS, read_sums
 from builder.console import Terminal
 from builder.errors import ManifestMismatch
 from builder.executors.choice import Choice
 from builder.fetch import file_sha256
-from builder.layers import DIST, Request, build_layers
+from builder.layers import Request, build_layers
 from builder.platform import CPUS, make_platform
 from builder.product import Product
 from builder.repository import Repository, load_repository
@@ -47,7 +47,7 @@ def check_dist(
     for product, arch in tracked:
         if (product, arch) not in stale:
             terminal.note(f"{product.stem(arch)}: its key has not changed")
-    claimed = _lines(folder)
+    claimed = read_sums(folder / SUMS)
     for product, arch in stale:
         for path in folder.glob(f"{product.stem(arch)}.*"):
             path.unlink()
@@ -56,7 +56,8 @@ def check_dist(
             build_layers(Request(names, (arch,)), terminal, jobs=jobs, output=folder, choice=choice, image=image)
     kept = {name for product, arch in tracked for name in _names(product, arch)}
     orphans = sorted(claimed.keys() - kept)
-    differing = sorted(name for name in kept if claimed.get(name) != _lines(folder).get(name))
+    made = read_sums(folder / SUMS)
+    differing = sorted(name for name in kept if claimed.get(name) != made.get(name))
     if orphans or differing:
         raise ManifestMismatch(
             f"This checkout gives another {folder.name}/ than is tracked.",
@@ -91,14 +92,8 @@ def _names(product: Product, arch: str) -> tuple[str, ...]:
     return tuple(f"{stem}.{ending}" for ending in ("cdx.json", "manifest.json", "provenance.json", "zip"))
 
 
-def _lines(folder: Path) -> dict[str, str]:
-    """Name → sha256, as the folder's checksums have them."""
-    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines() if (folder / SUMS).exists() else []
-    return {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines)}
-
-
 def _check_sums(folder: Path) -> None:
-    there = ((folder / name, sha256) for name, sha256 in _lines(folder).items())
+    there = ((folder / name, sha256) for name, sha256 in read_sums(folder / SUMS).items())
     if wrong := [path.name for path, sha256 in there if path.exists() and file_sha256(path) != sha256]:
         raise ManifestMismatch(
             f"{folder} is not what its {SUMS} says.",

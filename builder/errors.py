@@ -1,7 +1,7 @@
 """What can go wrong for a user: what failed, why, and what to do next.
 
 Each kind has an exit code of its own, so that a script can tell "no disk left" from "a hash is wrong".
-Only ``__main__`` catches these; everybody else lets them pass.
+Only `builder.context.report_errors` catches these; everybody else lets them pass.
 """
 
 

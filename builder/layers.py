@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from builder import ROOT
+from builder import DIST
 from builder.artifacts.export import SUMS, export
 from builder.artifacts.provenance import attest
 from builder.console import Terminal
@@ -12,15 +12,13 @@ from builder.context import cache_folder
 from builder.executors.choice import Choice, open_executor
 from builder.executors.host import Host
 from builder.executors.images import DEFAULT_IMAGE
-from builder.interpreters import load_package_manager
+from builder.package_manager import load_package_manager
 from builder.plan.steps import InstallPackages, Stdlib, Step
 from builder.platform import CPUS, RUNTIMES, Platform, default_arch, make_platform
 from builder.product import Product
 from builder.repository import Repository, load_repository
 from builder.run import BuildContext, run_plan
 from builder.store import Store
-
-DIST = ROOT / "dist"
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,6 @@ class Wanted:
     product: Product
     platform: Platform
     packages: InstallPackages | None
-    stdlib: Stdlib
     steps: tuple[Step, ...]
     """Its plan, for this machine."""
 
@@ -66,7 +63,7 @@ def _wanted(request: Request, repository: Repository) -> Iterator[Wanted]:
             platform = make_platform(arch)
             packages = _packages(request, product, platform) if request.packages else None
             steps = repository.plan(product, platform, request.stdlib, packages)
-            yield Wanted(product, platform, packages, request.stdlib, steps)
+            yield Wanted(product, platform, packages, steps)
 
 
 def _packages(request: Request, product: Product, platform: Platform) -> InstallPackages:
@@ -107,7 +104,7 @@ def _export(
     each: Wanted, result: Path, request: Request, repository: Repository, store: Store, output: Path
 ) -> tuple[Path, ...]:
     # The keys that are written down are those of one kind of machine, whichever this is.
-    steps = repository.plan(each.product, each.platform, each.stdlib, each.packages, machine=CPUS[0])
+    steps = repository.plan(each.product, each.platform, request.stdlib, each.packages, machine=CPUS[0])
     source = repository.pins[each.product.source]
     assert source.date, "a plan has been made with it"
     sums = SUMS if request.released else f"{next(result.glob('*.zip')).stem}.sha256"

@@ -23,6 +23,7 @@ from typing import Any
 from builder import PRODUCT_VARIABLE, ROOT
 from builder.errors import BadProduct, UnknownTarget
 from builder.pins import Pins
+from builder.profile import note_of
 
 FOLDER = "products"
 FILE = "product.toml"
@@ -222,6 +223,6 @@ def _lacks(products: tuple[Product, ...], root: Path) -> Iterator[str]:
     if not (root / "runtime" / first.runtime).is_dir():
         yield f"there is no runtime/{first.runtime}"
     for product in filter(lambda each: each.trained, products):
-        for file in (product.profile, f"{product.profile.removesuffix('.xz')}.toml", product.symbol_order):
+        for file in (product.profile, note_of(product.profile), product.symbol_order):
             if not (root / file).is_file():
                 yield f"{product.variant} has no {file}: train it, or say `trained = false`"

@@ -5,7 +5,6 @@ one's objects, and hide what differs. The second one's commands run in a contain
 another user, other paths, no network. What this machine does itself is varied all the same.
 """
 
-import hashlib
 import os
 import shlex
 import shutil
@@ -22,7 +21,7 @@ from builder.errors import MissingTool, NotReproducible, StepFailed
 from builder.executors.choice import Choice, open_executor
 from builder.executors.host import Host
 from builder.executors.images import load_images
-from builder.fetch import SOURCES_VARIABLE
+from builder.fetch import SOURCES_VARIABLE, file_sha256
 from builder.fetch.report import Report
 
 LATER = "+400d"
@@ -189,9 +188,10 @@ def _compare(first: Path, second: Path, report: Report, *, others: bool) -> None
     """Compares all files; the first folder may have ``others`` than the second, and their checksums."""
     folders, apart = ((second,), {SUMS}) if others else ((first, second), set())
     names = sorted({path.name for folder in folders for path in folder.iterdir()} - apart)
-    differing = [name for name in names if _sha256(first / name) != _sha256(second / name)]
-    for name in names:
-        report.note(f"{_sha256(first / name)}  {name}{'  DIFFERS' if name in differing else ''}")
+    digests = {name: (_sha256(first / name), _sha256(second / name)) for name in names}
+    differing = [name for name, (one, other) in digests.items() if one != other]
+    for name, (digest, _) in digests.items():
+        report.note(f"{digest}  {name}{'  DIFFERS' if name in differing else ''}")
     if differing:
         name = next((name for name in differing if name.endswith(".zip")), differing[0])
         raise NotReproducible(
@@ -202,7 +202,7 @@ def _compare(first: Path, second: Path, report: Report, *, others: bool) -> None
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "missing"
+    return file_sha256(path) if path.exists() else "missing"
 
 
 def _diffoscope(first: Path, second: Path) -> str:

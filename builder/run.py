@@ -11,7 +11,8 @@ from builder.artifacts.pack import pack
 from builder.executors import Executor
 from builder.fetch import fetch
 from builder.fetch.report import Report
-from builder.interpreters import load_interpreter, load_package_manager
+from builder.interpreters import load_interpreter
+from builder.package_manager import load_package_manager
 from builder.pins import Source
 from builder.plan.steps import Assemble, Compile, InstallPackages, Pack, Step, Unpack
 from builder.scheduler import closure, run_steps

@@ -39,6 +39,12 @@ def export(
         return tuple(folder / name for name in sorted(files))
 
 
+def read_sums(sums: Path) -> dict[str, str]:
+    """Name → sha256, of a file in the format of sha256sum; nothing if it is not there."""
+    lines = sums.read_text(encoding="utf-8").splitlines() if sums.exists() else []
+    return {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines)}
+
+
 def _replace(goal: Path, content: bytes) -> None:
     part = _part(goal)
     try:
@@ -54,9 +60,7 @@ def _part(goal: Path) -> Path:
 
 def _note_sums(sums: Path, digests: Mapping[str, str]) -> None:
     """Writes the files' lines in the format of sha256sum, and keeps those of other files."""
-    lines = sums.read_text(encoding="utf-8").splitlines() if sums.exists() else []
-    known = {line.partition("  ")[2]: line for line in lines}
-    known |= {name: f"{digest}  {name}" for name, digest in digests.items()}
-    text = "".join(f"{known[name]}\n" for name in sorted(known))
+    known = {**read_sums(sums), **digests}
+    text = "".join(f"{known[name]}  {name}\n" for name in sorted(known))
     if not sums.exists() or sums.read_text(encoding="utf-8") != text:
         _replace(sums, text.encode())

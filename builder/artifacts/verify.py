@@ -85,7 +85,7 @@ def verify(path: Path, manifest: Path | None, folder: Path, report: Report) -> E
 
 
 def rebuild(path: Path, expected: Expected, downloads: Path, report: Report) -> None:
-    """Builds what a zip expectations to be from nothing and compares; ``downloads`` is where archives may be at hand.
+    """Builds what a zip claims to be from nothing and compares; ``downloads`` is where archives may be at hand.
 
     Raises:
         StepFailed: the build did.

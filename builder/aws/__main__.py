@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from builder import ROOT
+from builder import DIST
 from builder.arguments import variable
 from builder.aws.calls import s3_upload_command
 from builder.aws.clients import default_region, open_clients
@@ -25,8 +25,6 @@ from builder.errors import BuildError
 from builder.pins import load_pins
 from builder.platform import CPUS, RUNTIMES, default_arch
 from builder.product import Product, load_products
-
-DIST = ROOT / "dist"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -152,8 +150,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def _product(options: argparse.Namespace) -> Product:
-    (product,) = load_products(load_pins()).choose([options.product] if options.product else [])
-    return product
+    return load_products(load_pins()).choose_one([options.product] if options.product else [])
 
 
 if __name__ == "__main__":

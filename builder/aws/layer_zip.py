@@ -1,7 +1,6 @@
 """The zip to publish: a zip of ``dist/`` with what its manifest says about it."""
 
 import base64
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from builder.artifacts.wrong_arch import wrong_arch_programs
 from builder.aws.errors import LayerNotFound, LimitExceeded
 from builder.errors import ManifestMismatch
+from builder.fetch import file_sha256
 
 REBUILD = "Rebuild it: nox -s build_layer"
 MAX_LICENCE_LENGTH = 512
@@ -90,7 +90,7 @@ def _layer_zip(path: Path, manifest: dict[str, Any]) -> LayerZip:
         architecture=platform["architecture"],
         runtimes=tuple(platform["compatible_runtimes"]),
         licence=_licence(manifest),
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=file_sha256(path),
     )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from builder import ROOT
+from builder import DIST
 from builder.arguments import count, number, variable
 from builder.artifacts.download import download
 from builder.artifacts.export import export
@@ -31,6 +31,7 @@ from builder.product import load_products
 from builder.prune import Policy, prune
 from builder.repository import load_repository
 from builder.reproduce import VARIATIONS, reproduce
+from builder.scheduler import closure
 from builder.store import Store
 from builder.update import update_pins
 
@@ -52,7 +53,7 @@ def build_layer(options: argparse.Namespace, terminal: Terminal) -> None:
     )
     if options.plan:
         steps = (step for wanted in plan_layers(request, load_repository()) for step in wanted.steps)
-        _print_plan({step.key: step for step in steps}.values(), Store(cache_folder()))
+        _print_plan(closure(steps), Store(cache_folder()))
         return
     image = options.image or DEFAULT_IMAGE
     built = build_layers(
@@ -86,7 +87,7 @@ def release(options: argparse.Namespace, terminal: Terminal) -> None:
 
 def compare_dist(options: argparse.Namespace, terminal: Terminal) -> None:
     """Is what git tracks in dist/ what this checkout gives?"""
-    # On the host unless another place is named: `reproduce` compares that with a container.
+    # On the host unless another executor is named: `reproduce` compares that with a container.
     choice: Choice = _choice(options) if options.executor or options.image else "host"
     image = options.image or DEFAULT_IMAGE
     given = {"everything": options.all, "since": options.since, "choice": choice, "image": image}
@@ -100,7 +101,7 @@ def _choice(options: argparse.Namespace) -> Choice:
 
 def verify_zip(options: argparse.Namespace, terminal: Terminal) -> None:
     """Is a zip what a manifest says, and what its sources give?"""
-    expected = verify(options.zip, options.manifest, ROOT / "dist", terminal)
+    expected = verify(options.zip, options.manifest, DIST, terminal)
     if options.rebuild:
         rebuild(options.zip, expected, cache_folder() / "downloads", terminal)
     print(f"{options.zip}: OK")
@@ -140,7 +141,7 @@ def invoke_function(options: argparse.Namespace, terminal: Terminal) -> None:
     product = load_products(load_pins()).choose_one(_products(options))
     name = product.stem(machine.lambda_name)
     call = Call(
-        zip=options.zip or ROOT / "dist" / f"{name}.zip",
+        zip=options.zip or DIST / f"{name}.zip",
         source=options.source.absolute(),
         handler=options.handler,
         event=event,
@@ -209,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--plan", action="store_true", help="print the steps and why each has to run; build nothing")
     _add_jobs(build)
-    build.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
+    build.add_argument("--output", type=Path, default=DIST, help="folder for the results (default: dist/)")
     _add_executor(build, "an engine answers and the image need not be downloaded")
     build.set_defaults(command=build_layer)
 
@@ -229,7 +230,7 @@ def _parser() -> argparse.ArgumentParser:
     get = commands.add_parser("download", help="bring released zips into dist/, if its manifests attest for them")
     get.add_argument("--from", dest="origin", required=True, metavar="URL|DIR", help="what has them, by their names")
     get.add_argument("--name", action="append", default=[], help="cpython-3.13.15-x86_64 (default: all of dist/)")
-    get.add_argument("--output", type=Path, default=ROOT / "dist", help="folder of the manifests (default: dist/)")
+    get.add_argument("--output", type=Path, default=DIST, help="folder of the manifests (default: dist/)")
     get.set_defaults(command=download_zips)
 
     _add_store(commands.add_parser("store", help="see what the cache folder takes, and take away what is old"))
@@ -257,7 +258,7 @@ def _add_comparisons(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     again.add_argument("--first", type=Path, metavar="DIR", help="take what is in this folder for the first build")
     again.set_defaults(command=build_again)
     both = commands.add_parser("release", help="the same for every architecture, and the result into dist/")
-    both.add_argument("--output", type=Path, default=ROOT / "dist", help="folder for the results (default: dist/)")
+    both.add_argument("--output", type=Path, default=DIST, help="folder for the results (default: dist/)")
     both.set_defaults(command=release)
     tracked = commands.add_parser("check-dist", help="compare what git tracks in dist/ with what this checkout gives")
     which = tracked.add_mutually_exclusive_group()

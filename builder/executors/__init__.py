@@ -1,4 +1,4 @@
-"""Where commands run. A executor gives each step a sandbox; every process of a build starts in one."""
+"""Where commands run. An executor gives each step a sandbox; every process of a build starts in one."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ FIXED_ENVIRONMENT = {
 
 
 class Sandbox(Protocol):
-    """A step's own folder in a executor, laid out as `builder.recipes` says.
+    """A step's own folder in an executor, laid out as `builder.recipes` says.
 
     It belongs to a work folder of this machine. On the host the two are one; elsewhere, `send` and `bring` carry
     between them.
@@ -43,7 +43,7 @@ class Sandbox(Protocol):
 
 
 class Executor(Protocol):
-    """A place that has sandboxes, several at a time."""
+    """What has sandboxes, several at a time."""
 
     @property
     def job_pool(self) -> JobPool:

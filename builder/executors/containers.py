@@ -1,4 +1,4 @@
-"""Boxes: containers that live as long as we do.
+"""Containers that live as long as we do.
 
 Files go in and come out as archives through the engine's API, so nothing of this machine is mounted, nothing on it
 belongs to root afterwards, and the engine may be elsewhere.

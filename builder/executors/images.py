@@ -144,7 +144,7 @@ class Images:
         return reference
 
     def at_hand(self, name: str) -> bool:
-        """Whether `executor` gets along without a download, but for what a Dockerfile installs."""
+        """Whether `build_image` gets along without a download, but for what a Dockerfile installs."""
         image = self.known.get(name)
         if image is None:
             return self._has(name)

@@ -11,9 +11,8 @@ from typing import Any, Protocol, cast
 
 from builder.errors import BadProduct
 from builder.executors import Sandbox
-from builder.fetch.report import Report
 from builder.plan.keys import Materials
-from builder.plan.steps import Assemble, InstallPackages, Pack
+from builder.plan.steps import Assemble, Pack
 from builder.platform import Platform
 from builder.product import Product
 from builder.recipes import Recipe
@@ -56,20 +55,6 @@ class Interpreter(Protocol):
         """Makes ``runtime/`` in the work folder: the loop as it ships below ``/opt/runtime``."""
 
 
-class PackageManager(Protocol):
-    """What a plug-in has besides if packages can be installed in its layers (``--packages``)."""
-
-    @staticmethod
-    def lock_packages(file: Path, product: Product, platform: Platform) -> InstallPackages:
-        """What a file of ``--packages`` asks for; `NotLocked` if it leaves open which bytes that is."""
-
-    @staticmethod
-    def install_packages(
-        task: InstallPackages, sandbox: Sandbox, work: Path, inputs: Mapping[str, Path], report: Report
-    ) -> None:
-        """Makes ``out/tree/`` and ``out/packages.json`` of packages; only asked for if ``--packages`` was."""
-
-
 def load_interpreter(name: str) -> Interpreter:
     """The plug-in of that name: a module here, or, with a dot in the name, anywhere.
 
@@ -87,15 +72,6 @@ def load_interpreter(name: str) -> Interpreter:
     if lacks := [name for name in _NAMES if not hasattr(found, name)]:
         raise BadProduct(f"{name!r} is no interpreter.", f"{module} lacks {', '.join(lacks)}.", do)
     return cast("Interpreter", found)
-
-
-def load_package_manager(name: str) -> PackageManager:
-    """The same, of a plug-in that installs packages; `BadProduct` if it does not."""
-    found = load_interpreter(name)
-    if not hasattr(found, "lock_packages"):
-        do = "Leave --packages out; packages can be part of the function."
-        raise BadProduct(f"{name} has no packages that could be installed.", "Its plug-in does not know any.", do)
-    return cast("PackageManager", found)
 
 
 _NAMES = [name for name in (*Interpreter.__annotations__, *vars(Interpreter)) if not name.startswith("_")]

@@ -4,14 +4,15 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 
 from builder import profile
 from builder.errors import BadPins, BadProduct
 from builder.executors import FIXED_ENVIRONMENT
-from builder.interpreters import load_interpreter, load_package_manager
+from builder.interpreters import load_interpreter
+from builder.package_manager import load_package_manager
 from builder.pins import Archive, Pins, Source
 from builder.plan.facts import make_facts
 from builder.plan.keys import Materials
@@ -83,19 +84,18 @@ def compile_steps(
             name = product.name if recipe.kind == "interpreter" else f"{role}-{product.name}"
             sets, trained = product.patches, product.profile
         source = pins[recipe.source]
+        used = _used_wrappers(recipe, scripts)
+        profiled = "cc-profiled" in used
         task = Compile(
             recipe=profile.instrumented(recipe) if runtime else recipe,
             source=source,
             patches={path: files.text(path) for path in _patches(source, sets, files, optional=role not in own)},
-            wrappers=_used_wrappers(recipe, scripts),
+            wrappers=used,
             machine=platform.cpu.machine,
             epoch=epoch(source),
-            profile_runtime=str(runtime or ""),
+            profile=profile.read_profile(files, trained) if profiled and trained and not runtime else None,
+            profile_runtime=str(runtime) if profiled and runtime else "",
         )
-        if "cc-profiled" not in task.wrappers:
-            task = replace(task, profile_runtime="")
-        elif trained and not runtime:
-            task = replace(task, profile=profile.read_profile(files, trained))
         name = f"{name}-{where.lambda_name}" + ("-training" if task.profile_runtime else "")
         values = {"product": product.name} if role in own else {}
         steps[role] = _compile_step(name, role, task, inputs, files, values)

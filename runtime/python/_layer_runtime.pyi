@@ -7,7 +7,7 @@ type Answer = tuple[int, tuple[str | None, ...], bytes]
 
 @final
 class Connection:
-    """HTTP/1.1 over one kept-alive connection, made when it is first needed and anew when it has dropped.
+    """HTTP/1.1 over one kept-alive connection, made when it is first needed and again when it has dropped.
 
     ``endpoint`` is ``host:port``, ``[address]:port`` for IPv6; anything else is a ValueError. ``names`` are those of
     the headers that answers are read for, in any case. Every method raises ConnectionError when the other side cannot

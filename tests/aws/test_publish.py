@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from builder.aws.layer_zip import read_layer_zip
+from builder.errors import UnknownTarget
 from tests.aws.conftest import Workspace, make_layer
 from tests.aws.fake_aws import ACCOUNT, FakeAws, Reply, Request
 from tests.unit.elf_factory import AARCH64, ElfFile
@@ -365,6 +366,12 @@ def test_a_file_that_is_not_a_registry_is_not_overwritten(workspace: Workspace, 
     assert result.code == 30
     assert workspace.registry.read_text(encoding="utf-8") == text
     assert workspace.aws.requests == []
+
+
+def test_several_products_are_refused(workspace: Workspace) -> None:
+    done = workspace.run("publish-layer", "--name=several", "--region=eu-west-1", "--product=cpython-*")
+    assert (done.code, done.out) == (UnknownTarget.exit_code, "")
+    assert "This takes one product, and 2 are meant." in done.err
 
 
 def test_an_interrupted_run_records_what_was_in_progress(workspace: Workspace) -> None:

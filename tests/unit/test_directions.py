@@ -11,7 +11,7 @@ from .fakes import ROOT
 
 ENGINE = (
     *("plan", "steps", "artifacts", "executors", "fetch", "recipes"),
-    *("run.py", "store.py", "product.py", "platform.py", "pins.py", "profile.py", "toolchain.py"),
+    *("package_manager.py", "run.py", "store.py", "product.py", "platform.py", "pins.py", "profile.py", "toolchain.py"),
 )
 """The parts of ``builder/`` that know no interpreter."""
 

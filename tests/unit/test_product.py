@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from builder.errors import BadPins, BadProduct, UnknownTarget
-from builder.interpreters import load_interpreter, load_package_manager
+from builder.interpreters import load_interpreter
+from builder.package_manager import load_package_manager
 from builder.pins import Pins
 from builder.plan import make
 from builder.plan.keys import Materials, read_materials

@@ -12,7 +12,7 @@ from typing import Any
 
 from builder.errors import StepFailed
 
-# Words of the build's own: its other sandboxes, its link script, and what only clang and LLD understand.
+# Words of the build's own: other folders of the sandbox, its link script, and what only clang and LLD understand.
 _OWN_WORDS = re.compile(r"\s*('[^']*\.\./deps/[^']*'|\S*\.\./\S+|-Xclang \S+|-flto=thin|-Wl,-(?:-lto|mllvm)\S+)")
 
 # The one script of `toolchain.wrappers` that no other system has.

@@ -1,4 +1,4 @@
-"""Writes what every start of a package needs into one file. Run by the build-python: ``bundle.py TREE NAME PACKAGE``.
+"""Writes what every start of a package needs into one file. Run by build-python: ``startup_bundle.py TREE NAME MAIN``.
 
 A start then opens one file instead of a dozen, and searches no path for them. The file is a marshalled tuple of
 ``(name, code)``, in an order in which each module comes after those that it imports; ``bootstrap`` carries it out.

@@ -1,7 +1,7 @@
 """Wheels → what stands in the layer, below ``python/``: the files, and which package each is from.
 
 Everything has its place as in a prefix ``/opt/python``: ``lib/python3.13/site-packages`` is on the loop's path, as on
-the managed runtime; scripts are in ``bin``. RECORD is written anew, sorted, for the files that are really there.
+the managed runtime; scripts are in ``bin``. RECORD is written again, sorted, for the files that are really there.
 """
 
 import hashlib

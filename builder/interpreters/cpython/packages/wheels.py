@@ -1,4 +1,4 @@
-"""LockedPackage packages → wheels for the target, through pip as the machine has it set up.
+"""Locked packages → wheels for the target, through pip as the machine has it set up.
 
 pip is told the target's tags, best first, and takes of a package's files the best wheel among those with a locked hash:
 the same one on every machine that the same files are offered to.
@@ -83,7 +83,7 @@ def _explain(said: str, target: Target) -> Exception:
         return WrongHash(
             "A package is not the locked one.",
             "\n       ".join(lines),
-            "Find out why the index has other files; only then lock it anew.",
+            "Find out why the index has other files; only then lock it again.",
         )
     if _SAYS_NO_WHEEL in said and not any(sign in said for sign in _SAYS_NO_INDEX):
         name = said.partition(_SAYS_NO_WHEEL)[2].splitlines()[0].partition(" --hash")[0]
