@@ -194,13 +194,13 @@ def test_what_is_to_wait_when_it_is_cancelled_already_does_not_begin_to() -> Non
 
 
 INTERRUPTED = """
-import signal, sys
+import os, signal, sys
 from builder.executors.job_pool import JobShares
 from builder.scheduler import run_steps
 from tests.unit.test_scheduler import a_step, until_cancelled
 
 def work(step):
-    print(step.name, flush=True)
+    os.write(1, f"{step.name}\\n".encode())  # whole lines; two threads' prints may mix
     until_cancelled(step)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
