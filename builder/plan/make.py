@@ -22,8 +22,8 @@ from builder.product import Product
 from builder.recipes import Recipe
 from builder.toolchain import COMPILER, wrappers
 
-LIBRARY_PATCHES: tuple[str, ...] = ("needed",)
-"""The patch sets that libraries get: they are shared by all products and variants."""
+SHARED_PATCHES: tuple[str, ...] = ("needed",)
+"""The patch sets of what several products share: libraries, and the tools of a series' variants."""
 LIBRARIES_PROFILE = "builder/recipes/libraries.profdata.xz"
 CONTENT_POLICY, ELF_POLICY = (f"builder/artifacts/policy/{name}.toml" for name in ("content", "elf"))
 
@@ -79,10 +79,13 @@ def compile_steps(
         inputs = (steps["toolchain"], *(steps[need] for need in recipe.needs))
         where = machine if recipe.kind == "tool" else platform.cpu
         if role not in own:
-            name, sets, trained = role, LIBRARY_PATCHES, LIBRARIES_PROFILE
+            name, sets, trained, values = role, SHARED_PATCHES, LIBRARIES_PROFILE, {}
+        elif recipe.kind == "tool":
+            folder = product.folder.rpartition("/")[2]
+            name, trained, values = f"{role}-{folder}", "", {"folder": folder}
+            sets = tuple(name for name in product.patches if name in SHARED_PATCHES)
         else:
-            name = product.name if recipe.kind == "interpreter" else f"{role}-{product.name}"
-            sets, trained = product.patches, product.profile
+            name, sets, trained, values = product.name, product.patches, product.profile, {"product": product.name}
         source = pins[recipe.source]
         used = _used_wrappers(recipe, scripts)
         profiled = "cc-profiled" in used
@@ -97,7 +100,6 @@ def compile_steps(
             profile_runtime=str(runtime) if profiled and runtime else "",
         )
         name = f"{name}-{where.lambda_name}" + ("-training" if task.profile_runtime else "")
-        values = {"product": product.name} if role in own else {}
         steps[role] = _compile_step(name, role, task, inputs, files, values)
     return steps
 

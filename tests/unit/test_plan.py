@@ -197,8 +197,11 @@ def test_one_more_patch_rebuilds_its_library_and_the_interpreter() -> None:
     assert changed(planned(files=more)) == {"openssl"} | ENDING
 
 
-def test_another_patch_of_the_interpreter_rebuilds_it_and_the_build_python() -> None:
-    assert changed(planned(files=with_file(f"{FAST}/0002-add-carries-last.patch"))) == {"build_python"} | ENDING
+def test_another_patch_of_the_interpreter_rebuilds_it_and_the_build_python_only_if_the_build_needs_it() -> None:
+    assert changed(planned(files=with_file(f"{FAST}/0002-add-carries-last.patch"))) == ENDING
+    needed = with_file("patches/cpython/3.13/needed/series", "0001-a.patch\n")
+    more = Materials({**needed.contents, "patches/cpython/3.13/needed/0001-a.patch": b"a patch"})
+    assert changed(planned(files=more)) == {"build_python"} | ENDING
 
 
 def test_a_patch_for_another_series_changes_nothing() -> None:
@@ -215,14 +218,13 @@ def test_patches_are_applied_in_the_order_of_the_sets_and_of_their_series() -> N
     series = {f"{fixes}/series": b"9-late.patch\n1-early.patch # comes second\n"}
     more = Materials({**FILES.contents, **series, f"{fixes}/1-early.patch": b"", f"{fixes}/9-late.patch": b""})
     expected = (f"{fixes}/9-late.patch", f"{fixes}/1-early.patch", *(f"{FAST}/{name}" for name in names))
-    for role in ("cpython", "build_python"):
-        assert tuple(task_of(planned(files=more)[role]).patches) == expected
+    assert tuple(task_of(planned(files=more)["cpython"]).patches) == expected
 
 
 def test_the_order_of_patches_is_part_of_the_key() -> None:
     first, second, *others = FILES.text(f"{FAST}/series").split()
     swapped = with_file(f"{FAST}/series", "\n".join((second, first, *others)))
-    assert changed(planned(files=swapped)) == {"build_python"} | ENDING
+    assert changed(planned(files=swapped)) == ENDING
     sets = replace(PRODUCT, patches=PRODUCT.patches[::-1])  # the other sets are empty
     assert changed(planned(product=sets)) == set()
 
@@ -468,11 +470,11 @@ def upstream(product: Product = PRODUCT) -> tuple[Product, Materials]:
     return other, Materials({**FILES.contents, **files})
 
 
-def test_two_products_that_differ_in_their_names_alone_share_libraries_and_nothing_of_their_own() -> None:
+def test_two_products_that_differ_in_their_names_alone_share_libraries_and_tools_and_nothing_of_their_own() -> None:
     other = planned(product=replace(PRODUCT, name="cpython-3.13-other"))
-    assert changed(other) == {"build_python"} | ENDING
+    assert changed(other) == ENDING
     shared = {role for role, step in planned().items() if other[role].name == step.name}
-    assert shared == {"toolchain", *LIBRARIES}
+    assert shared == {"toolchain", "build_python", *LIBRARIES}
 
 
 def test_two_products_that_differ_in_their_variants_alone_share_libraries_and_no_interpreter() -> None:

@@ -1,7 +1,7 @@
 """A plain CPython of the same version for the machine at hand.
 
 It freezes modules into the product and writes its bytecode, and ships nowhere. Only what these two jobs import is
-built in.
+built in, and all variants of a series share it: what they are patched with besides is nothing to these jobs.
 """
 
 from builder.flags import Flag, words
@@ -33,7 +33,7 @@ ENVIRONMENT = (
 
 
 def recipe(product: Product, files: Materials) -> Recipe:
-    """The recipe of a product: its sources, with its patches."""
+    """The recipe of a product's series."""
     executable = executable_of(product)
     absent = (*UNUSED, *read_modules(product, files).absent)
     return Recipe(
