@@ -92,7 +92,7 @@ def compile_steps(
         task = Compile(
             recipe=profile.instrumented(recipe) if runtime else recipe,
             source=source,
-            patches={path: files.text(path) for path in _patches(source, sets, files, optional=role not in own)},
+            patches={path: files.text(path) for path in patch_paths(source, sets, files, optional=role not in own)},
             wrappers=used,
             machine=platform.cpu.machine,
             epoch=epoch(source),
@@ -293,7 +293,7 @@ def _is_tool(step: Step) -> bool:
     return isinstance(step.work, Compile) and step.work.recipe.kind == "tool"
 
 
-def _patches(source: Source, sets: Iterable[str], files: Materials, *, optional: bool) -> Iterator[str]:
+def patch_paths(source: Source, sets: Iterable[str], files: Materials, *, optional: bool) -> Iterator[str]:
     """Paths of a source's patches, in the order of applying: each set's file ``series`` names its own.
 
     If they are ``optional``, a source without a folder of patches has none.
