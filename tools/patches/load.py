@@ -5,7 +5,7 @@ from pathlib import Path
 
 from builder import ROOT
 from builder.errors import BadProduct
-from builder.plan.make import LIBRARY_PATCHES, patch_paths
+from builder.plan.make import SHARED_PATCHES, patch_paths
 from builder.repository import Repository
 from tools.patches.header import Patch, parse_patch
 
@@ -28,7 +28,7 @@ def load_patches(repository: Repository, root: Path = ROOT) -> Patches:
     problems: list[str] = []
     for source in repository.pins.sources.values():
         products = [each for each in repository.products.by_name.values() if each.source == source.key]
-        sets = dict.fromkeys(name for product in products for name in product.patches) or LIBRARY_PATCHES
+        sets = dict.fromkeys(name for product in products for name in product.patches) or SHARED_PATCHES
         paths = patch_paths(source, sets, repository.files, optional=not products)
         parsed = [parse_patch(path, repository.files.text(path)) for path in paths]
         problems += [f"{patch.path}: {problem}" for patch, wrong in parsed for problem in wrong]
