@@ -75,6 +75,7 @@ class SubjectProcess:
                 self._connection.settimeout(self._timeout)
             more = self._connection.recv(65536)
             if not more:
+                self._connection.close()
                 self._connection = None
             data += more
         return data
