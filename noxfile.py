@@ -49,7 +49,7 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the loop, `-- coldstart [--files | --cold-cache]`, `-- invoke`, or the interpreter, `-- interpreter`."""
+    """Measure the loop, `-- coldstart [--files | --cold-cache]`, `-- invoke`, the interpreter, or both: `-- memory`."""
     install(session, "bench")
     session.run("python", "-m", "tools.bench", *session.posargs)
 

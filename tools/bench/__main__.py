@@ -1,4 +1,4 @@
-"""The command line: ``coldstart``, ``invoke``, ``soak``, ``interpreter``, ``size``."""
+"""The command line: ``coldstart``, ``invoke``, ``soak``, ``interpreter``, ``memory``, ``size``."""
 
 import argparse
 import json
@@ -7,18 +7,23 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from builder.arguments import count
 from builder.context import cache_folder
 from builder.errors import BuildError
+from builder.platform import this_machine
+from tools.bench.cgroup import orderly_ends, parent_for
 from tools.bench.cold_cache import cold_coldstart
 from tools.bench.files import Unavailable, files
 from tools.bench.interpreter import benchmarks, compare
 from tools.bench.interpreters import DEBIAN, MACHINE, make_interpreters
 from tools.bench.measure import coldstart, invoke
+from tools.bench.memory import LARGEST, SMALLEST, STOCK, USUAL, Contestants, Failed, make_loops, measure, stock_layer
+from tools.bench.memory_report import measured, write_report
 from tools.bench.report import show
 from tools.bench.size import lines, link_map_of, sizes, write_treemap
 from tools.bench.soak import LIMIT, soak
-from tools.bench.subjects import make_workspace
-from tools.support.product import NAME, PRODUCT, ROOT, TARGET, interpreter
+from tools.bench.subjects import Workspace, make_workspace
+from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, TARGET, interpreter
 from tools.support.wheels import cached_wheels
 
 
@@ -28,9 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         try:
             return int(options.command(options, Path(folder).resolve()))
-        except (Unavailable, BuildError) as error:
+        except (Unavailable, Failed, BuildError) as error:
             print(f"bench: {error}", file=sys.stderr)
             return 1
+        except KeyboardInterrupt:
+            print("bench: stopped", file=sys.stderr)
+            return 130
 
 
 def _coldstart(options: argparse.Namespace, folder: Path) -> int:
@@ -60,13 +68,30 @@ def _soak(options: argparse.Namespace, folder: Path) -> int:
 
 
 def _interpreter(options: argparse.Namespace, folder: Path) -> int:
-    from tools.bench.interpreter_report import write_report  # noqa: PLC0415 (matplotlib is slow to import)
+    from tools.bench import interpreter_report  # noqa: PLC0415 (matplotlib is slow to import)
 
     ours = Path(interpreter(folder)).resolve()
     site = cached_wheels("pyperformance", str(ours), cache_folder())
     selected = [each for each in benchmarks(site) if not options.only or each.name in options.only.split(",")]
     interpreters = make_interpreters(ours, options.against or (DEBIAN,), cache_folder())
-    print(write_report(compare(interpreters, selected, site, folder, options.rounds), options.rounds, options.output))
+    results = compare(interpreters, selected, site, folder, options.rounds)
+    print(interpreter_report.write_report(results, options.rounds, options.output))
+    return 0
+
+
+def _memory(options: argparse.Namespace, folder: Path) -> int:
+    if PLATFORM.cpu != this_machine():
+        raise Unavailable(f"memory under qemu says nothing: measure {NAME} on a machine of its own kind")
+    output = options.output.resolve()  # the folder in which subjects start is another
+    with orderly_ends(), parent_for(max(options.limits)) as parent:
+        ours, stock = make_workspace(folder), Workspace(folder / STOCK)
+        stock_layer(stock.root)
+        (scratch := folder / "scratch").mkdir()
+        others = (f"{STOCK}={stock.python}", *options.against)
+        contestants = Contestants(make_interpreters(ours.python, others, cache_folder()), make_loops(ours, stock))
+        results = measure(contestants, parent, options.limits, options.rounds, scratch)
+        of = measured(f"{PRODUCT.name} {PRODUCT.version}", options.rounds, parent.version.number)
+        print(write_report(results, of, output))
     return 0
 
 
@@ -79,6 +104,14 @@ def _size(options: argparse.Namespace, _folder: Path) -> int:
     write_treemap(found, page)
     print(f"\n{page}: the same as a treemap")
     return 0
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """``512,128`` → (128, 512): MB that a function can have."""
+    limits = tuple(sorted({int(word) for word in text.split(",")}))
+    if wrong := [str(limit) for limit in limits if not SMALLEST <= limit <= LARGEST]:
+        raise argparse.ArgumentTypeError(f"no function has {', '.join(wrong)} MB, but {SMALLEST} to {LARGEST}")
+    return limits
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,6 +141,22 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--rounds", type=int, default=5, metavar="N", help="turns per interpreter (default: 5)")
     folder = ROOT / ("docs" if PRODUCT.default else "dist")
     sub.add_argument("--output", type=Path, default=folder, metavar="DIR", help="folder for table and plot")
+    summary = f"memory of this layer beside the variant {STOCK}'s, in functions of several sizes; needs root"
+    sub = commands.add_parser("memory", help=summary, description=summary)
+    sub.set_defaults(command=_memory)
+    usual = ",".join(map(str, USUAL))
+    sub.add_argument(
+        "--limits", type=_sizes, default=USUAL, metavar="MB,MB", help=f"functions' sizes (default: {usual})"
+    )
+    sub.add_argument("--rounds", type=count, default=3, metavar="N", help="turns, of which medians are (default: 3)")
+    sub.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="INTERPRETER",
+        help=f"{DEBIAN}, {MACHINE}, or NAME=PATH of a python, for the figures without a loop; repeatable",
+    )
+    sub.add_argument("--output", type=Path, default=folder, metavar="DIR", help="folder for table and JSON")
     summary = "the layer's size by source and by module"
     sub = commands.add_parser("size", help=summary, description=summary)
     sub.set_defaults(command=_size)
