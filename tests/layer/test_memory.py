@@ -29,34 +29,53 @@ def faults(size, times):
 """
 
 
+def function_of(megabytes: int) -> dict[str, str]:
+    """The variable that tells a function how much memory it has."""
+    return {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(megabytes)}
+
+
 @pytest.mark.fast
-def test_the_next_invocation_reuses_freed_memory_without_page_faults(layer: Layer) -> None:
-    assert int(layer.run("-c", f"{USED}print(faults(60_000, 10))")) < 500  # If it were released, 40,000.
+def test_in_a_large_function_the_next_invocation_reuses_freed_memory_without_page_faults(layer: Layer) -> None:
+    code = f"{USED}print(faults(60_000, 10))"
+    assert int(layer.run("-c", code, env=function_of(3008))) < 500  # If it were released, 40,000.
 
 
 @pytest.mark.fast
 def test_it_still_does_after_one_that_needed_a_lot(layer: Layer) -> None:
     code = f"{USED}many = [Point(number) for number in range(1_500_000)]\ndel many\nprint(faults(60_000, 10))"
-    assert int(layer.run("-c", code)) < 500
+    assert int(layer.run("-c", code, env=function_of(3008))) < 500
+
+
+KEPT = f"""{USED}
+def mib():
+    with open("/proc/self/smaps_rollup") as lines:
+        return sum(int(line.split()[1]) for line in lines if line.startswith("Anonymous:")) / 1024
+
+before = mib()
+many = [Point(number) for number in range(1_000_000)]
+most = mib()
+del many
+print(most - before, mib() - before)
+"""
 
 
 @pytest.mark.fast
-def test_a_lot_of_freed_memory_is_released_to_the_system(layer: Layer) -> None:
-    code = f"""{USED}
-def mib(key):
-    with open("/proc/self/smaps_rollup") as lines:
-        return sum(int(line.split()[1]) for line in lines if line.startswith(key)) // 1024
+@pytest.mark.parametrize(
+    ("megabytes", "kept"), [(128, (0, 2)), (256, (0, 3)), (512, (2, 5)), (1769, (11, 15)), (3008, (15, 18))]
+)
+def test_freed_memory_is_kept_up_to_a_share_of_what_the_function_has(
+    layer: Layer, megabytes: int, kept: tuple[int, int]
+) -> None:
+    least, most = kept
+    needed, left = map(float, layer.run("-c", KEPT, env=function_of(megabytes)).split())
+    assert needed > 90
+    assert least <= left <= most
 
-many = [Point(number) for number in range(1_500_000)]
-most = mib("Rss:")
-del many
-print(most, mib("Rss:"), mib("LazyFree:"))
-"""
-    most, left, lazy = map(int, layer.run("-c", code).split())
-    assert most > 150
-    assert left < 120  # The kernel reclaims the lazy part of it when memory runs short:
-    assert lazy > 20
-    assert left - lazy < 60
+
+@pytest.mark.fast
+def test_without_a_function_it_is_a_share_of_what_limits_allow(layer: Layer) -> None:
+    code = "import resource; resource.setrlimit(resource.RLIMIT_DATA, (256 << 20,) * 2)" + KEPT
+    assert float(layer.run("-c", code).split()[1]) <= 3
 
 
 @pytest.mark.fast
