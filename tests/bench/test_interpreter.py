@@ -10,6 +10,7 @@ import pytest
 
 from tools.bench import interpreter
 from tools.bench.interpreter import Benchmark, compare, run
+from tools.bench.interpreter_report import write_report
 from tools.bench.interpreters import Interpreter
 from tools.bench.processor import one_processor
 
@@ -50,3 +51,16 @@ def test_one_processor_is_used_and_the_previous_settings_are_restored() -> None:
     with one_processor():
         assert len(os.sched_getaffinity(0)) == 1
     assert (os.sched_getaffinity(0), os.sched_getscheduler(0)) == before
+
+
+def test_the_report_compares_both_variants_with_each_other_interpreter(tmp_path: Path) -> None:
+    results = {
+        "this layer": {"slow": [3.0, 2.0], "fast": [1.0]},
+        "upstream": {"slow": [2.5], "fast": [4.0]},
+        "debian13": {"slow": [4.0, 5.0], "fast": [4.0]},
+    }
+    page, first = write_report(results, 2, tmp_path)
+    assert first == {"fast": 0.25, "slow": 0.5}
+    assert "| this layer / debian13 | upstream / debian13 | this layer / upstream |" in page
+    assert "| fast | 0.250 | 1.000 | 0.250 |\n| slow | 0.500 | 0.625 | 0.800 |" in page
+    assert "| **geometric mean** | **0.354** | **0.791** | **0.447** |" in page

@@ -30,7 +30,6 @@ from tools.bench.memory import (
     PEAK_CHARGED,
     PEAK_RESIDENT,
     PROGRAM,
-    STOCK,
     Contestants,
     Failed,
     Pages,
@@ -45,9 +44,9 @@ from tools.bench.memory import (
     middle,
     parse_pages,
     ratio,
-    stock_product,
 )
 from tools.bench.memory_report import Measured, write_report
+from tools.bench.stock import STOCK, stock_product
 from tools.bench.subjects import OURS, THREADED, Workspace, make_workspace
 from tools.support.product import PLATFORM, PRODUCT
 

@@ -11,17 +11,19 @@ from builder.arguments import count
 from builder.context import cache_folder
 from builder.errors import BuildError
 from builder.platform import this_machine
+from tools.bench import interpreter_report
 from tools.bench.cgroup import orderly_ends, parent_for
 from tools.bench.cold_cache import cold_coldstart
 from tools.bench.files import Unavailable, files
 from tools.bench.interpreter import benchmarks, compare
-from tools.bench.interpreters import DEBIAN, MACHINE, make_interpreters
+from tools.bench.interpreters import DEBIAN, MACHINE, OURS, make_interpreters
 from tools.bench.measure import coldstart, invoke
-from tools.bench.memory import LARGEST, SMALLEST, STOCK, USUAL, Contestants, Failed, make_loops, measure, stock_layer
+from tools.bench.memory import LARGEST, SMALLEST, USUAL, Contestants, Failed, make_loops, measure
 from tools.bench.memory_report import measured, write_report
 from tools.bench.report import show
 from tools.bench.size import lines, link_map_of, sizes, write_treemap
 from tools.bench.soak import LIMIT, soak
+from tools.bench.stock import STOCK, stock_layer
 from tools.bench.subjects import Workspace, make_workspace
 from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, TARGET, interpreter
 from tools.support.wheels import cached_wheels
@@ -68,14 +70,22 @@ def _soak(options: argparse.Namespace, folder: Path) -> int:
 
 
 def _interpreter(options: argparse.Namespace, folder: Path) -> int:
-    from tools.bench import interpreter_report  # noqa: PLC0415 (matplotlib is slow to import)
+    from tools.bench.interpreter_plot import plot  # noqa: PLC0415 (matplotlib is slow to import)
 
     ours = Path(interpreter(folder)).resolve()
     site = cached_wheels("pyperformance", str(ours), cache_folder())
     selected = [each for each in benchmarks(site) if not options.only or each.name in options.only.split(",")]
-    interpreters = make_interpreters(ours, options.against or (DEBIAN,), cache_folder())
+    others = list(options.against or (DEBIAN,))
+    if PRODUCT.variant != STOCK:
+        stock = Workspace(folder / STOCK)
+        stock_layer(stock.root)
+        others.insert(0, f"{STOCK}={stock.python}")
+    interpreters = make_interpreters(ours, others, cache_folder())
     results = compare(interpreters, selected, site, folder, options.rounds)
-    print(interpreter_report.write_report(results, options.rounds, options.output))
+    page, values = interpreter_report.write_report(results, options.rounds, options.output)
+    first = next((each.name for each in interpreters[1:] if each.name != STOCK), STOCK)
+    plot(values, f"{OURS} / {first}", options.output / interpreter_report.STEM)
+    print(page)
     return 0
 
 

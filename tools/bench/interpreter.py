@@ -119,8 +119,13 @@ def parse_values(suite: Mapping[str, Any]) -> Values:
 
 def ratios(results: Mapping[str, Values], name: str) -> list[float]:
     """The first interpreter's minimum time divided by each other's; minimum, because other load can only add time."""
-    ours, *others = (min(values[name]) for values in results.values())
+    ours, *others = (least(results, each, name) for each in results)
     return [ours / other for other in others]
+
+
+def least(results: Mapping[str, Values], interpreter: str, name: str) -> float:
+    """The minimum time of a benchmark on an interpreter, in seconds."""
+    return min(results[interpreter][name])
 
 
 def geometric_mean(numbers: Sequence[float]) -> float:

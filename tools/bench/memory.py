@@ -13,19 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from builder.emulator.call import unzip
-from builder.pins import load_pins
-from builder.product import Product, load_products
 from tools.bench.api import SubjectProcess, event_bytes
 from tools.bench.cgroup import MIB, Cgroup, Parent, limited
-from tools.bench.files import Unavailable
 from tools.bench.huge_pages import huge_pages
 from tools.bench.interpreters import Interpreter
+from tools.bench.stock import STOCK
 from tools.bench.subjects import OURS, THREADED, Subject, Workspace
-from tools.support.product import PLATFORM, PRODUCT, build_layer
 
-STOCK = "upstream"
-"""The variant without patches for speed: what this layer's memory is compared with."""
 SMALLEST, LARGEST = 128, 10240
 """MB that a function can have."""
 USUAL = (128, 256, 512, 1769)
@@ -111,28 +105,6 @@ class Contestants:
 
     interpreters: Sequence[Interpreter]
     loops: Mapping[str, tuple[Workspace, Subject]]
-
-
-def stock_product() -> Product:
-    """The ``upstream`` variant of the product that is measured; `Unavailable` if it has none."""
-    for each in load_products(load_pins()).by_name.values():
-        if (each.folder, each.variant) == (PRODUCT.folder, STOCK):
-            return each
-    raise Unavailable(f"{PRODUCT.name} has no variant {STOCK} to be compared with")
-
-
-def stock_layer(folder: Path) -> Path:
-    """The layer of that variant, unzipped into a folder; from the store, or built.
-
-    Raises:
-        Unavailable: there is no such variant, or it cannot be built.
-    """
-    stock, arch = stock_product(), PLATFORM.cpu.lambda_name
-    options = (f"--product={stock.name}", f"--arch={arch}")
-    if build_layer(folder / "dist", *options, stdout=subprocess.DEVNULL).returncode:
-        raise Unavailable(f"the layer of {stock.name} cannot be built: see above")
-    unzip(folder / "dist" / f"{stock.stem(arch)}.zip", folder / "layer")
-    return folder / "layer"
 
 
 def make_loops(ours: Workspace, stock: Workspace) -> dict[str, tuple[Workspace, Subject]]:

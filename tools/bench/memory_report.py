@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tools.bench.huge_pages import SETTING, setting
 from tools.bench.interpreters import DEBIAN
-from tools.bench.memory import BLOCK, FIGURES, LARGEST_BLOCK, STOCK, Results, Row, Value, middle, ratio
+from tools.bench.memory import BLOCK, FIGURES, LARGEST_BLOCK, Results, Row, Value, middle, ratio
+from tools.bench.stock import STOCK
 from tools.bench.subjects import OURS, THREADED
 
 STEM = "memory"
