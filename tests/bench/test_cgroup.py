@@ -18,8 +18,10 @@ from tools.support.product import ROOT
 BLOCK = "block = bytearray(int(__import__('sys').argv[1]) << 20); block[::4096] = block[::4096]"
 SLEEPS = ("sleep", "60")
 STARTER = f"""
-import subprocess
-from tools.bench.cgroup import limited, orderly_ends, parent_for
+import signal, subprocess
+from tools.bench.cgroup import REQUESTS, limited, orderly_ends, parent_for
+for each in REQUESTS:
+    signal.signal(each, signal.SIG_DFL)  # a shell's background job, and so these tests, may ignore SIGINT
 with orderly_ends(), parent_for(64) as parent, limited(parent, 64) as group:
     print(group.folder, flush=True)
     subprocess.run((*group.prefix, *{SLEEPS}), pass_fds=(group.processes,))

@@ -150,6 +150,15 @@ def test_a_crash_is_no_kill_by_the_limit(parent: Parent, tmp_path: Path, script:
         program.lives(7)
 
 
+def test_a_program_that_does_not_end_is_no_kill_either(
+    parent: Parent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "TIMEOUT", 0.5)
+    program = Program(in_place_of_python(tmp_path, "exec sleep 60"), parent, SMALLEST, True, tmp_path)
+    with pytest.raises(Failed, match=r"script, 128 MB, block of 7 MiB: longer than 0\.5 s"):
+        program.lives(7)
+
+
 def test_a_program_is_told_the_size_of_its_function(parent: Parent, tmp_path: Path) -> None:
     script = in_place_of_python(tmp_path, "echo $((AWS_LAMBDA_FUNCTION_MEMORY_SIZE * 1024))")
     assert Program(script, parent, 192, True, tmp_path).peaks()[PEAK_RESIDENT] == 192
@@ -169,10 +178,12 @@ def test_this_process_may_have_huge_pages_again_afterwards() -> None:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
         return [line for line in lines if line.startswith("THP_enabled")]
 
-    before = status()
-    with huge_pages(False):
-        assert status() in ([], ["THP_enabled:\t0"])
-    assert status() == before
+    with huge_pages(True):
+        before = status()
+        assert before in ([], ["THP_enabled:\t1"])
+        with huge_pages(False):
+            assert status() in ([], ["THP_enabled:\t0"])
+        assert status() == before
 
 
 def test_a_loop_is_measured_idle_and_after_garbage(parent: Parent, workspace: Workspace) -> None:
@@ -201,19 +212,20 @@ def test_what_a_function_keeps_is_measured_and_it_is_told_its_size(parent: Paren
     assert idle + SMALLEST / 4 <= held < idle + SMALLEST / 4 + 4
 
 
-def test_a_loop_that_is_killed_by_its_limit_is_reported_as_such(
-    parent: Parent, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(memory, "TIMEOUT", 3.0)
+def test_a_loop_that_is_killed_by_its_limit_is_reported_as_such(parent: Parent, workspace: Workspace) -> None:
     greedy = with_function(workspace, "def handler(event, context): return len(b'x' * (200 << 20))\n")
     figures = loop_figures(greedy, workspace.subjects()[0], parent, SMALLEST, False)
     assert figures[IDLE] is not None
     assert figures[GARBAGE] is None
 
 
-def test_a_loop_that_fails_otherwise_is_not(
-    parent: Parent, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_loop_that_ends_otherwise_is_not(parent: Parent, workspace: Workspace) -> None:
+    ending = with_function(workspace, "import os\ndef handler(event, context): os._exit(3)\n")
+    with pytest.raises(Failed, match=f"{OURS}, 128 MB: it has ended"):
+        loop_figures(ending, workspace.subjects()[0], parent, SMALLEST, False)
+
+
+def test_a_loop_that_is_silent_is_not(parent: Parent, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "TIMEOUT", 1.0)
     silent = with_function(workspace, "import time\ndef handler(event, context): time.sleep(60)\n")
     with pytest.raises(Failed, match=f"{OURS}, 128 MB: timed out"):

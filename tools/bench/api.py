@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -44,7 +45,6 @@ class SubjectProcess:
     ) -> None:
         self._timeout = timeout
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(timeout)
         self._connection: socket.socket | None = None
         variables = workspace.variables(subject, "{}:{}".format(*self._listener.getsockname()))
         command = (*prefix, *subject.command)
@@ -52,6 +52,7 @@ class SubjectProcess:
         os.chdir(variables["LAMBDA_TASK_ROOT"])  # posix_spawn cannot do this.
         self.started = time.perf_counter_ns()
         self.pid = os.posix_spawn(command[0], command, variables, file_actions=actions, setpgroup=0)
+        self._end = os.pidfd_open(self.pid)
 
     def __enter__(self) -> Self:
         return self
@@ -61,24 +62,37 @@ class SubjectProcess:
     ) -> None:
         os.killpg(self.pid, signal.SIGKILL)  # Includes any wrapper that started the program.
         os.waitpid(self.pid, 0)
+        os.close(self._end)
         self._listener.close()
         if self._connection:
             self._connection.close()
 
     def wait_for_request(self) -> bytes:
-        """The next request, with its body."""
+        """The next request, with its body.
+
+        Raises:
+            ConnectionError: the subject has ended.
+            TimeoutError: it is silent.
+        """
         data = b""
         while not _is_complete(data):
             if self._connection is None:
-                self._connection, _ = self._listener.accept()
-                self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._connection.settimeout(self._timeout)
+                self._connection = self._accept()
             more = self._connection.recv(65536)
             if not more:
                 self._connection.close()
                 self._connection = None
             data += more
         return data
+
+    def _accept(self) -> socket.socket:
+        ready, _, _ = select.select((self._listener.fileno(), self._end), (), (), self._timeout)
+        if self._listener.fileno() in ready:
+            connection, _ = self._listener.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.settimeout(self._timeout)
+            return connection
+        raise ConnectionError("it has ended") if ready else TimeoutError("timed out")
 
     def respond(self, data: bytes) -> None:
         assert self._connection is not None, "there was no request"

@@ -26,7 +26,7 @@ USUAL = (128, 256, 512, 1769)
 """MB; with the last, a function has one processor."""
 BLOCK = 60
 """MiB of the block in the program whose peak is measured."""
-TIMEOUT = 60.0
+TIMEOUT = 120.0
 """Seconds after which a program has failed."""
 OPTIONS = ("-S", "-P")
 """Of the interpreter: those of the loop, `runtime/python/bootstrap`, except that output may be buffered."""
@@ -115,7 +115,8 @@ def make_loops(ours: Workspace, stock: Workspace) -> dict[str, tuple[Workspace, 
         function.write_text(FUNCTION, encoding="utf-8")
         subprocess.run((each.python, "-m", "compileall", "-q", function.parent), check=True)
     by_name = {each.name: (ours, each) for each in ours.subjects()}
-    return {OURS: by_name[OURS], STOCK: (stock, stock.subjects()[0]), THREADED: by_name[THREADED]}
+    stocks = replace(stock.subjects()[0], name=STOCK)
+    return {OURS: by_name[OURS], STOCK: (stock, stocks), THREADED: by_name[THREADED]}
 
 
 def measure(contestants: Contestants, parent: Parent, limits: Sequence[int], rounds: int, scratch: Path) -> Results:
@@ -178,21 +179,24 @@ class Program:
         """The largest resident memory in KiB; None if it was killed."""
         shell, *rest = group.prefix  # inside of a Debian: what mounts that and enters it does not count
         program = (*rest, str(self.interpreter.python), *OPTIONS, str(self.scratch / PROGRAM.name), str(block))
-        with huge_pages(self.huge_pages):
-            done = subprocess.run(
-                replace(self.interpreter, python=Path(shell)).command((self.scratch,), *program),
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **size_variable(self.limit)},
-                pass_fds=(group.processes,),
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=TIMEOUT,
-            )
+        what = f"{self.interpreter.name}, {self.limit} MB, block of {block} MiB"
+        try:
+            with huge_pages(self.huge_pages):
+                done = subprocess.run(
+                    replace(self.interpreter, python=Path(shell)).command((self.scratch,), *program),
+                    env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **size_variable(self.limit)},
+                    pass_fds=(group.processes,),
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=TIMEOUT,
+                )
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{what}: longer than {TIMEOUT} s") from None
         if done.returncode == -signal.SIGKILL and group.kills:
             return None
         if done.returncode:
-            last = (done.stderr.splitlines() or ["no message"])[-1]
-            raise Failed(f"{self.interpreter.name}, {self.limit} MB, block of {block} MiB: {done.returncode}, {last}")
+            raise Failed(f"{what}: {done.returncode}, {(done.stderr.splitlines() or ['no message'])[-1]}")
         return int(done.stdout)
 
 
