@@ -77,6 +77,13 @@ def symbol_order(session: nox.Session) -> None:
 
 
 @nox.session
+def patches(session: nox.Session) -> None:
+    """Write docs/patches.md; `-- --measure [NAME...]` first builds the product without each patch, and compares."""
+    install(session, "tests")
+    session.run("python", "-m", "tools.patches", *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Fuzz the loop's HTTP reader for a minute; `-- --seconds 3600` for longer. Needs clang."""
     session.run("python", "-m", "tests.fuzz", *session.posargs)

@@ -1,44 +1,19 @@
 """Headers of patches: read, checked, and those of the repository."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from builder import ROOT
 from builder.errors import BadProduct
-from builder.plan.keys import Materials
-from builder.repository import Repository, load_repository
+from builder.repository import Repository
 from tools.patches.header import OPTIONAL, REQUIRED, Patch, parse_patch
-from tools.patches.load import PROGRAMS, load_patches, programs
+from tools.patches.load import PROGRAMS, check_reports, load_patches, programs
 
-REPOSITORY = load_repository()
-PATH = "patches/thing/1/fast/0002-do-less.patch"
-GOOD = {
-    "Why": "it does too much.\n    Now it does less.",
-    "Changes": "Nothing.",
-    "Evidence": "test_json, fuzz json, tests/patches/test_header.py",
-    "Benchmark": "programs/fib, json_loads",
-    "Upstream": "docs/upstream/0002-do-less.md",
-    "Remove when": "it does less by itself.",
-}
-DIFF = """\
---- a/Modules/a.c
-+++ b/Modules/a.c
-@@ -1,3 +1,4 @@
- one
--two
----two
-+2
-+++2
-+3
- three
-"""
+from .repository import DIFF, FOLDER, GOOD, REPOSITORY, text, with_patches
+
+PATH = f"{FOLDER}/0002-do-less.patch"
 GENERATED = DIFF.replace("Modules/a.c", "Python/generated_cases.c.h")
-
-
-def text(fields: Mapping[str, str], diff: str = DIFF, title: str = "Do less") -> str:
-    return f"{title}\n\n" + "".join(f"{name}: {value}\n" for name, value in fields.items()) + f"\n{diff}"
 
 
 def good(**changed: str) -> Patch:
@@ -53,7 +28,7 @@ def wrong(content: str, path: str = PATH) -> list[str]:
 
 
 def test_a_header_is_read() -> None:
-    patch = good(Needs="0001, for a().")
+    patch = good(Upstream="docs/upstream/0002-do-less.md", Needs="0001, for a().")
     assert (patch.title, patch.number, patch.name) == ("Do less", "0002", "0002-do-less.patch")
     assert patch.fields["Why"] == "it does too much. Now it does less."
     assert patch.benchmarks == ("programs/fib", "json_loads")
@@ -66,13 +41,14 @@ def test_a_header_is_read() -> None:
 def test_the_diff_is_all_that_follows_the_header() -> None:
     patch = good()
     assert patch.diff == DIFF
-    assert patch.files == ("Modules/a.c",)
+    assert patch.lines == {"Modules/a.c": (3, 2)}
     assert patch.sha256 == good(Why="anything").sha256 != parse_patch(PATH, text(GOOD, GENERATED))[0].sha256
 
 
-def test_lines_are_counted_without_the_names_of_files() -> None:
-    patch = good()
-    assert (patch.added, patch.removed) == (3, 2)
+def test_lines_are_counted_by_file_without_the_names_of_files() -> None:
+    patch, _ = parse_patch(PATH, text(GOOD, f"{DIFF}{GENERATED}"))
+    assert patch.lines == {"Modules/a.c": (3, 2), "Python/generated_cases.c.h": (3, 2)}
+    assert (patch.added, patch.removed) == (6, 4)
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -144,13 +120,6 @@ def test_a_patch_is_named_after_its_number_and_what_it_does() -> None:
 # The repository's.
 
 
-def of_repository(changed: Mapping[str, bytes]) -> Repository:
-    """The repository with other files, and no patches but OpenSSL's and these."""
-    ours = {path: content for path, content in REPOSITORY.files.contents.items() if "/fast/" not in path}
-    ours["patches/cpython/3.13/fast/series"] = b""
-    return Repository(REPOSITORY.pins, REPOSITORY.products, Materials({**ours, **changed}), REPOSITORY.tools)
-
-
 def refused(repository: Repository, root: Path = ROOT) -> list[str]:
     with pytest.raises(BadProduct) as caught:
         load_patches(repository, root)
@@ -160,9 +129,7 @@ def refused(repository: Repository, root: Path = ROOT) -> list[str]:
 
 
 def with_patch(**fields: str) -> Repository:
-    content = text({**GOOD, "Upstream": "not for upstream: a test.", **fields}).encode()
-    folder = "patches/cpython/3.13/fast"
-    return of_repository({f"{folder}/series": b"0002-do-less.patch", f"{folder}/0002-do-less.patch": content})
+    return with_patches({"0002-do-less.patch": text({**GOOD, **fields})})
 
 
 @pytest.fixture
@@ -187,10 +154,9 @@ def test_a_patch_with_a_proper_header_is_found_where_its_source_is(root: Path) -
 
 
 def test_all_that_is_wrong_is_said_at_once(root: Path) -> None:
-    path = "patches/cpython/3.13/fast/0002-do-less.patch"
     assert refused(with_patch(Upstream="no", Evidence="cats"), root) == [
-        f"{path}: `Evidence:` names 'cats', which is no test file and no subject of the fuzzer",
-        f"{path}: `Upstream:` does not begin with {REQUIRED['Upstream']}",
+        f"{PATH}: `Evidence:` names 'cats', which is no test file and no subject of the fuzzer",
+        f"{PATH}: `Upstream:` does not begin with {REQUIRED['Upstream']}",
     ]
 
 
@@ -205,13 +171,15 @@ def test_all_that_is_wrong_is_said_at_once(root: Path) -> None:
 )
 def test_what_a_header_refers_to_is_there(field: str, value: str, problem: str, root: Path) -> None:
     (found,) = refused(with_patch(**{field: value}), root)
-    assert found.startswith(f"patches/cpython/3.13/fast/0002-do-less.patch: {problem}")
+    assert found.startswith(f"{PATH}: {problem}")
 
 
 def test_every_report_to_upstream_is_named_by_a_patch(root: Path) -> None:
+    check_reports(load_patches(REPOSITORY))
     (root / "docs" / "upstream" / "0002-do-less.md").touch()
-    assert refused(with_patch(), root) == ["docs/upstream/0002-do-less.md: no patch names it"]
-    assert load_patches(with_patch(Upstream="docs/upstream/0002-do-less.md"), root)
+    check_reports(load_patches(with_patch(Upstream="docs/upstream/0002-do-less.md"), root), root)
+    with pytest.raises(BadProduct, match=r"docs/upstream/0002-do-less\.md: no patch names it"):
+        check_reports(load_patches(with_patch(), root), root)
 
 
 @pytest.mark.parametrize("name", [name for name in programs() if name != "start"])

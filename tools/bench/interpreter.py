@@ -58,13 +58,23 @@ def benchmarks(site: Path) -> Iterator[Benchmark]:
 
 @one_processor()
 def compare(
-    interpreters: Sequence[Interpreter], selected: Sequence[Benchmark], site: Path, scratch: Path, rounds: int
+    interpreters: Sequence[Interpreter],
+    selected: Sequence[Benchmark],
+    site: Path,
+    scratch: Path,
+    rounds: int,
+    before: Sequence[Path] = (),
 ) -> dict[str, Values]:
-    """Interpreter → results. A benchmark that fails on one interpreter is left out for all."""
+    """Interpreter → results. A benchmark that fails on one interpreter is left out for all.
+
+    ``before`` are folders of modules that come before those of ``site``.
+    """
     results: dict[str, Values] = {each.name: {} for each in interpreters}
     for benchmark in selected:
         try:
-            turns = [(each.name, run(each, benchmark, site, scratch)) for _ in range(rounds) for each in interpreters]
+            turns = [
+                (each.name, run(each, benchmark, site, scratch, before)) for _ in range(rounds) for each in interpreters
+            ]
         except (subprocess.SubprocessError, OSError) as error:
             print(f"{benchmark.name}: not run: {error}", flush=True)
             continue
@@ -76,12 +86,14 @@ def compare(
     return results
 
 
-def run(interpreter: Interpreter, benchmark: Benchmark, site: Path, scratch: Path) -> Values:
+def run(
+    interpreter: Interpreter, benchmark: Benchmark, site: Path, scratch: Path, before: Sequence[Path] = ()
+) -> Values:
     """One turn: a process that calibrates the number of loops, and one that measures."""
     result = scratch / "result.json"
     result.unlink(missing_ok=True)
     command = interpreter.command(
-        (site, scratch),
+        (*before, site, scratch),
         str(benchmark.script),
         *benchmark.options,
         *PYPERF,
@@ -91,7 +103,7 @@ def run(interpreter: Interpreter, benchmark: Benchmark, site: Path, scratch: Pat
     variables = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(scratch),
-        "PYTHONPATH": str(site),
+        "PYTHONPATH": os.pathsep.join(map(str, (*before, site))),
         "PYTHONHASHSEED": "0",
     }
     with subprocess.Popen(

@@ -67,6 +67,11 @@ class Patch:
         return self.path.rpartition("/")[2]
 
     @property
+    def set(self) -> str:
+        """The patch set that it is in: ``fast``."""
+        return self.path.split("/")[-2]
+
+    @property
     def number(self) -> str:
         """The four digits that its file's name begins with: ``0005``."""
         return self.name[:4]
@@ -99,22 +104,34 @@ class Patch:
         return not self.fields["Changes"].startswith("Nothing")
 
     @cached_property
-    def files(self) -> tuple[str, ...]:
-        """What it changes, from the source's root."""
-        return tuple(dict.fromkeys(re.findall(r"^\+\+\+ b/(\S+)", self.diff, re.MULTILINE)))
+    def lines(self) -> Mapping[str, tuple[int, int]]:
+        """File that it changes, from the source's root → how many lines are added, and how many removed."""
+        found: dict[str, tuple[int, int]] = {}
+        file, old, new = "", 0, 0
+        for line in self.diff.splitlines():
+            if old or new:  # inside of a hunk: a line that begins with --- is one that is removed
+                added, removed = line.startswith("+"), line.startswith("-")
+                old, new = old - (not added), new - (not removed)
+                found[file] = (found[file][0] + added, found[file][1] + removed)
+            elif name := re.match(r"\+\+\+ b/(\S+)", line):
+                file = name[1]
+                found.setdefault(file, (0, 0))
+            elif file and (hunk := re.match(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", line)):
+                old, new = (int(size) if size else 1 for size in hunk.groups())
+        return found
 
     @property
     def generated(self) -> tuple[str, ...]:
-        """Which of these are written by tools of the source."""
-        return tuple(file for file in self.files if GENERATED.fullmatch(file))
+        """Which of these files are written by tools of the source."""
+        return tuple(file for file in self.lines if GENERATED.fullmatch(file))
 
     @property
     def added(self) -> int:
-        return len(re.findall(r"^\+(?!\+\+ )", self.diff, re.MULTILINE))
+        return sum(added for added, _ in self.lines.values())
 
     @property
     def removed(self) -> int:
-        return len(re.findall(r"^-(?!-- )", self.diff, re.MULTILINE))
+        return sum(removed for _, removed in self.lines.values())
 
     @property
     def sha256(self) -> str:
@@ -151,7 +168,7 @@ def _misfits(patch: Patch) -> Iterator[str]:
     fields, known = patch.fields, (*REQUIRED, *OPTIONAL)
     if not re.fullmatch(r"\d{4}-[a-z0-9-]+\.patch", patch.name):
         yield "its name is not like 0001-what-it-does.patch"
-    if not patch.files:
+    if not patch.lines:
         yield "it has no diff"
     yield from (f"`{name}:` is no field" for name in fields if name not in known)
     yield from (f"`{name}:` is missing: {what}" for name, what in REQUIRED.items() if not fields.get(name))

@@ -34,10 +34,18 @@ def load_patches(repository: Repository, root: Path = ROOT) -> Patches:
         problems += [f"{patch.path}: {problem}" for patch, wrong in parsed for problem in wrong]
         if parsed:
             found[source.key] = tuple(patch for patch, _ in parsed)
-    if problems := problems or [*_dangling(found, root), *_unnamed_reports(found, root)]:
+    if problems := problems or list(_dangling(found, root)):
         do = "CONTRIBUTING.md says what stands in a header."
         raise BadProduct("The headers of patches are not in order.", "\n       ".join(problems), do)
     return found
+
+
+def check_reports(patches: Patches, root: Path = ROOT) -> None:
+    """`BadProduct` if there are reports to upstream that no header names."""
+    named = {patch.report for each in patches.values() for patch in each}
+    there = {f"{REPORTS}/{path.name}" for path in (root / REPORTS).glob("*.md")}
+    if lost := ", ".join(sorted(there - named)):
+        raise BadProduct(f"{lost}: no patch names it.", "A report goes with its patch.", "Name it, or remove it.")
 
 
 def programs() -> tuple[str, ...]:
@@ -57,11 +65,3 @@ def _dangling(patches: Patches, root: Path) -> Iterator[str]:
                     yield f"{patch.path}: there is no {name}; there are {', '.join(ours)}"
             earlier = {other.number for other in each[:place]}
             yield from (f"{patch.path}: no earlier patch is {need}" for need in patch.needs if need not in earlier)
-
-
-def _unnamed_reports(patches: Patches, root: Path) -> Iterator[str]:
-    """Reports to upstream that no header names."""
-    named = {patch.report for each in patches.values() for patch in each}
-    for path in sorted((root / REPORTS).glob("*.md")):
-        if (name := f"{REPORTS}/{path.name}") not in named:
-            yield f"{name}: no patch names it"
