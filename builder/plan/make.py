@@ -89,6 +89,9 @@ def compile_steps(
         source = pins[recipe.source]
         used = _used_wrappers(recipe, scripts)
         profiled = "cc-profiled" in used
+        known = _profile(files, trained, source) if profiled and not runtime else None
+        if profiled and not known and not runtime:  # nobody has trained it yet
+            used["cc-profiled"] = scripts["cc"]
         task = Compile(
             recipe=profile.instrumented(recipe) if runtime else recipe,
             source=source,
@@ -96,7 +99,7 @@ def compile_steps(
             wrappers=used,
             machine=platform.cpu.machine,
             epoch=epoch(source),
-            profile=profile.read_profile(files, trained) if profiled and trained and not runtime else None,
+            profile=known,
             profile_runtime=str(runtime) if profiled and runtime else "",
         )
         name = f"{name}-{where.lambda_name}" + ("-training" if task.profile_runtime else "")
@@ -319,6 +322,12 @@ def patch_paths(source: Source, sets: Iterable[str], files: Materials, *, option
         ]:
             raise BadProduct(f"{folder}/series is not right.", "; ".join(problems) + ".", "Correct the series.")
         yield from named
+
+
+def _profile(files: Materials, path: str, source: Source) -> profile.Profile | None:
+    """The profile at a path; None if there is no path, or if it was trained without this source."""
+    found = profile.read_profile(files, path) if path else None
+    return found if found and source.name in found.functions else None
 
 
 def _used_wrappers(recipe: Recipe, scripts: Mapping[str, str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from builder import profile
 from builder.errors import BadPins
 from builder.executors import FIXED_ENVIRONMENT
 from builder.flags import Flag
@@ -236,6 +237,23 @@ def test_another_profile_rebuilds_what_reads_it() -> None:
     assert changed(planned(files=with_file(PRODUCT.profile))) == ENDING
     assert changed(planned(files=with_file("builder/recipes/libraries.profdata.xz"))) == {*LIBRARIES} | ENDING
     assert changed(planned(files=with_file("products/cpython-3.14/fast.profdata.xz"))) == set()
+
+
+WITHOUT_PROFILE = wrappers(Platform(X86_64), X86_64, FILES)["cc"]
+
+
+def test_an_interpreter_that_is_not_trained_is_compiled_without_a_profile() -> None:
+    steps = planned(product=replace(PRODUCT, trained=False))
+    task = task_of(steps["cpython"])
+    assert (task.profile, task.wrappers["cc-profiled"]) == (None, WITHOUT_PROFILE)
+    assert changed(steps) == ENDING
+
+
+def test_a_library_that_the_libraries_profile_was_trained_without_is_compiled_without_it() -> None:
+    steps = planned(files=replaced(profile.note_of(make.LIBRARIES_PROFILE), "\nzlib = 142\n", "\n"))
+    task = task_of(steps["zlib"])
+    assert (task.profile, task.wrappers["cc-profiled"]) == (None, WITHOUT_PROFILE)
+    assert changed(steps) == {"zlib"} | ENDING
 
 
 def test_training_builds_instrumented_steps_beside_the_others_without_a_profile() -> None:
