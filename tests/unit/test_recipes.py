@@ -198,8 +198,11 @@ def test_the_modules_that_functions_rely_on_are_present() -> None:
     assert set(wanted) <= set(MODULES.present)
 
 
-def test_the_build_python_leaves_out_modules_of_the_list_only() -> None:
-    assert set(build_python.UNUSED) <= set(MODULES.present)
+def test_the_build_python_leaves_out_modules_of_the_lists_only() -> None:
+    answers = build_python.recipe(PRODUCT, FILES).files["config.site"].split()
+    names = [answer.removeprefix("py_cv_module_").removesuffix("=n/a") for answer in answers]
+    assert set(names) == {*MODULES.absent, *(name for name in build_python.UNUSED if name in MODULES.present)}
+    assert len(names) == len(set(names))
 
 
 def test_absent_modules_are_switched_off_in_configures_answers() -> None:
@@ -229,13 +232,49 @@ def test_a_list_of_modules_that_contradicts_itself_is_refused(text: str) -> None
         read_modules(PRODUCT, files)
 
 
-def test_an_option_of_a_product_is_passed_and_told_with_its_reason() -> None:
+def test_a_library_is_needed_by_those_that_have_its_module() -> None:
+    path = PRODUCT.file("modules.toml")
+    modules = FILES.text(path).replace('"_zstd", ', "")
+    for present, needed in ((modules, False), (modules.replace('"_bz2", ', '"_bz2", "_zstd", '), True)):
+        recipe = cpython.recipe(PRODUCT, PLATFORMS[0], Materials({**FILES.contents, path: present.encode()}))
+        assert ("zstd" in recipe.needs) == needed
+        assert ("LIBZSTD_LIBS" in recipe.environment) == needed
+        assert {"bzip2", "openssl", "build_python"} <= set(recipe.needs)
+
+
+def with_options(text: str) -> Materials:
+    """The repository's files with more in the product's ``configure.toml``."""
     path = PRODUCT.file("configure.toml")
-    option = b'\n[[options]]\ntext = "--with-something=yes"\nwhy = "a reason"\n'
-    recipe = cpython.recipe(PRODUCT, PLATFORMS[0], Materials({**FILES.contents, path: FILES.contents[path] + option}))
+    return Materials({**FILES.contents, path: FILES.contents[path] + text.encode()})
+
+
+def test_options_and_variables_of_a_product_are_passed_and_told_with_their_reasons() -> None:
+    option = '\n[[options]]\ntext = "--with-something=yes"\nwhy = "a reason"\n'
+    variable = '\n[[environment]]\ntext = "CFLAGS_MORE=-a -b=c"\nwhy = "another"\n'
+    recipe = cpython.recipe(PRODUCT, PLATFORMS[0], with_options(option + variable))
     (configure,) = (command for command in recipe.commands if command[0] == "./configure")
     assert "--with-something=yes" in configure
-    assert ("--with-something=yes", "a reason") in {(option.text, option.why) for option in recipe.options}
+    assert recipe.environment["CFLAGS_MORE"] == "-a -b=c"
+    told = {(option.text, option.why) for option in recipe.options}
+    assert {("--with-something=yes", "a reason"), ("CFLAGS_MORE=-a -b=c", "another")} <= told
+
+
+@pytest.mark.parametrize(
+    ("variants", "passed"), [("", True), ("[]", False), ('["fast"]', True), ('["upstream"]', False)]
+)
+def test_an_option_may_be_for_some_variants_alone(variants: str, passed: bool) -> None:
+    assert PRODUCT.variant == "fast"
+    option = '\n[[options]]\ntext = "--with-x"\nwhy = "a reason"\n' + (f"variants = {variants}\n" if variants else "")
+    recipe = cpython.recipe(PRODUCT, PLATFORMS[0], with_options(option))
+    assert any("--with-x" in command for command in recipe.commands) == passed
+
+
+def test_an_option_for_a_variant_that_there_is_not_is_refused() -> None:
+    option = '\n[[options]]\ntext = "--with-x"\nwhy = "a reason"\nvariants = ["fast", "swift"]\n'
+    with pytest.raises(BadProduct) as refused:
+        cpython.recipe(PRODUCT, PLATFORMS[0], with_options(option))
+    assert refused.value.what == "products/cpython-3.13 has no such variant."
+    assert refused.value.why == "products/cpython-3.13/configure.toml has entries for swift."
 
 
 def test_the_version_in_libffis_header_is_the_pinned_one() -> None:

@@ -22,7 +22,7 @@ Sizes = Mapping[tuple[str, ...], int]
 ARCHIVES = {
     "libcrypto.a": "openssl",
     "libssl.a": "openssl",
-    **{f"lib{word[2:]}.a": name for name, link in LIBRARIES.values() for word in link.split()},
+    **{f"lib{word[2:]}.a": name for _, name, link in LIBRARIES.values() for word in link.split()},
 }
 """Library → its source; others are CPython's own."""
 

@@ -12,11 +12,13 @@ from builder.recipes import AUTOCONF, Recipe, make_out
 
 UNUSED = (
     *("_asyncio", "_bz2", "_codecs_cn", "_codecs_hk", "_codecs_iso2022", "_codecs_jp", "_codecs_kr"),
-    *("_codecs_tw", "_contextvars", "_csv", "_ctypes", "_datetime", "_decimal", "_elementtree", "_hashlib"),
+    *("_codecs_tw", "_contextvars", "_csv", "_ctypes", "_datetime", "_decimal", "_elementtree", "_hashlib", "_hmac"),
     *("_interpchannels", "_interpqueues", "_interpreters", "_json", "_lsprof", "_lzma", "_multibytecodec"),
-    *("_multiprocessing", "_pickle", "_posixshmem", "_queue", "_socket", "_sqlite3"),
-    *("_ssl", "_statistics", "_uuid", "_zoneinfo", "cmath", "mmap", "pyexpat", "resource", "syslog", "termios", "zlib"),
+    *("_multiprocessing", "_pickle", "_posixshmem", "_queue", "_remote_debugging", "_socket", "_sqlite3"),
+    *("_ssl", "_statistics", "_uuid", "_zoneinfo", "_zstd"),
+    *("cmath", "mmap", "pyexpat", "resource", "syslog", "termios", "zlib"),
 )
+"""Of all series; a series is told of those that it has."""
 
 
 OPTIONS = (
@@ -34,8 +36,8 @@ ENVIRONMENT = (
 
 def recipe(product: Product, files: Materials) -> Recipe:
     """The recipe of a product's series."""
-    executable = executable_of(product)
-    absent = (*UNUSED, *read_modules(product, files).absent)
+    executable, modules = executable_of(product), read_modules(product, files)
+    absent = (*(name for name in UNUSED if name in modules.present), *modules.absent)
     return Recipe(
         source=product.source,
         kind="tool",

@@ -10,6 +10,12 @@ import sys
 from importlib import _bootstrap_external
 from os import makedirs, path, remove, walk
 
+MAGIC: int = (
+    getattr(_imp, "pyc_magic_number_token", 0)  # since 3.14
+    or _bootstrap_external._RAW_MAGIC_NUMBER  # type: ignore[attr-defined]
+)
+"""Bytecode's magic number, which is part of the hashes of sources, too."""
+
 WITHOUT_COLUMNS = {"PYTHONNODEBUGRANGES": "1"}
 """For code whose sources do not ship: a traceback would mark columns in a line that it cannot show, and they are a
 fifth of the zipped bytecode."""
@@ -36,7 +42,7 @@ def write_bytecode(tree: str, name: str, keep_sources: bool, may_fail: bool = Fa
                 raise
             continue
         count += 1
-        source_hash = _imp.source_hash(_bootstrap_external._RAW_MAGIC_NUMBER, text)  # type: ignore[attr-defined]
+        source_hash = _imp.source_hash(MAGIC, text)
         target = source + "c"
         if keep_sources:
             folder, stem = path.split(source)

@@ -1,13 +1,14 @@
 """What stands in a CPython product's folder, read and checked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from builder.errors import BadProduct
 from builder.flags import Flag
 from builder.plan.keys import Materials
 from builder.platform import Platform
-from builder.product import Product
+from builder.product import FILE, Product
 
 FILES = ("configure.toml", "modules.toml", "omissions.toml", "regrtest.toml")
 
@@ -23,11 +24,13 @@ class Modules:
 
 @dataclass(frozen=True)
 class Configure:
-    """What a series' configure is told."""
+    """What a variant's configure is told."""
 
     answers: Mapping[str, str]
     """Variable of ``config.site`` → value."""
     options: tuple[Flag, ...]
+    environment: tuple[Flag, ...]
+    """``NAME=value``, for configure and make."""
 
 
 def executable_of(product: Product) -> str:
@@ -48,8 +51,23 @@ def read_modules(product: Product, files: Materials) -> Modules:
 
 
 def read_configure(product: Product, platform: Platform, files: Materials) -> Configure:
-    """The answers of ``configure.toml``, and that the absent modules are not to be built; its options."""
+    """What ``configure.toml`` has for a product's variant, and that the absent modules are not to be built.
+
+    Raises:
+        BadProduct: an entry is for a variant that the product does not have.
+    """
     data = files.toml(product.file("configure.toml"))
     absent = {f"py_cv_module_{name}": "n/a" for name in read_modules(product, files).absent}
     answers = {**data["answers"], **data["machine"][platform.cpu.machine], **absent}
-    return Configure(answers, tuple(Flag(**option) for option in data.get("options", ())))
+    options, environment = (_own_flags(product, data.get(name, ()), files) for name in ("options", "environment"))
+    return Configure(answers, options, environment)
+
+
+def _own_flags(product: Product, entries: Iterable[Mapping[str, Any]], files: Materials) -> tuple[Flag, ...]:
+    """Those of a list's entries that are for the product's variant; without ``variants``, one is for all."""
+    known = files.toml(product.file(FILE))["variants"]
+    if unknown := {name for entry in entries for name in entry.get("variants", ()) if name not in known}:
+        why = f"{product.file('configure.toml')} has entries for {', '.join(sorted(unknown))}."
+        raise BadProduct(f"{product.folder} has no such variant.", why, f"It has {', '.join(known)}: correct the file.")
+    own = (entry for entry in entries if product.variant in entry.get("variants", known))
+    return tuple(Flag(entry["text"], entry["why"]) for entry in own)

@@ -2,7 +2,7 @@
 
 from builder.flags import Flag, joined, words
 from builder.interpreters.cpython.bytecode import WITHOUT_COLUMNS
-from builder.interpreters.cpython.product import executable_of, read_configure
+from builder.interpreters.cpython.product import executable_of, read_configure, read_modules
 from builder.plan.keys import Materials
 from builder.platform import Platform
 from builder.product import Product
@@ -30,18 +30,19 @@ EXPORTS = """\
 };
 """
 
-# configure's name of a library → our name of it, and what to link.
 LIBRARIES = {
-    "ZLIB": ("zlib", "-lz"),
-    "BZIP2": ("bzip2", "-lbz2"),
-    "LIBLZMA": ("xz", "-llzma"),
-    "LIBFFI": ("libffi", "-lffi"),
-    "LIBUUID": ("libuuid", "-luuid"),
-    "LIBSQLITE3": ("sqlite", "-lsqlite3 -lm"),
+    "ZLIB": ("zlib", "zlib", "-lz"),
+    "BZIP2": ("_bz2", "bzip2", "-lbz2"),
+    "LIBLZMA": ("_lzma", "xz", "-llzma"),
+    "LIBFFI": ("_ctypes", "libffi", "-lffi"),
+    "LIBUUID": ("_uuid", "libuuid", "-luuid"),
+    "LIBZSTD": ("_zstd", "zstd", "-lzstd"),
+    "LIBSQLITE3": ("_sqlite3", "sqlite", "-lsqlite3 -lm"),
 }
+"""configure's name of a library → the module that it is for, our name of it, and what to link.
 
-NEEDS = (*(name for name, _ in LIBRARIES.values()), "openssl", "build_python")
-"""In the order of building: what takes least comes first."""
+In the order of building: what takes least comes first. A series that has no such module needs no such library.
+"""
 
 LINK_OPTIONS = (
     Flag(
@@ -76,13 +77,15 @@ ENVIRONMENT = (
 
 
 def recipe(product: Product, platform: Platform, files: Materials) -> Recipe:
-    """The recipe of a product; what differs between series is in the product's folder."""
+    """The recipe of a product; what differs between series and variants is in the product's folder."""
     executable = executable_of(product)
     python = f"deps/build_python/bin/{executable}"
     configure = read_configure(product, platform, files)
+    present = read_modules(product, files).present
+    linked = {prefix: (name, link) for prefix, (module, name, link) in LIBRARIES.items() if module in present}
     libraries = {
         variable: text
-        for prefix, (name, link) in LIBRARIES.items()
+        for prefix, (name, link) in linked.items()
         for variable, text in (
             (f"{prefix}_CFLAGS", f"-I../deps/{name}/include"),
             (f"{prefix}_LIBS", f"-L../deps/{name}/lib {link}"),
@@ -93,13 +96,13 @@ def recipe(product: Product, platform: Platform, files: Materials) -> Recipe:
     return Recipe(
         source=product.source,
         kind="interpreter",
-        needs=NEEDS,
-        options=(*OPTIONS, *configure.options, *ENVIRONMENT, *LINK_OPTIONS),
+        needs=(*(name for name, _ in linked.values()), "openssl", "build_python"),
+        options=(*OPTIONS, *configure.options, *ENVIRONMENT, *configure.environment, *LINK_OPTIONS),
         environment={
             **AUTOCONF,
             **libraries,
             **WITHOUT_COLUMNS,  # in what is frozen
-            **dict(flag.text.split("=", 1) for flag in ENVIRONMENT),
+            **dict(flag.text.split("=", 1) for flag in (*ENVIRONMENT, *configure.environment)),
             "LINKCC": "cc-link",
             "CFLAGS": joined(COMPILER_FLAGS),
             "CFLAGS_NODIST": joined(INTERPRETER_FLAGS),
