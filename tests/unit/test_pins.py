@@ -64,16 +64,19 @@ def test_the_repositorys_own_pins_are_complete() -> None:
     pins = load_pins()
     assert {
         "cpython-3.13",
+        "cpython-3.14",
         "openssl",
         "zlib",
         "bzip2",
         "xz",
+        "zstd",
         "libffi",
         "sqlite",
         "tzdata",
         "ziglang",
     } <= pins.sources.keys()
-    assert pins["cpython-3.13"].version.startswith("3.13.")
+    for series in ("3.13", "3.14"):
+        assert pins[f"cpython-{series}"].version.startswith(f"{series}.")
 
 
 def test_the_compiler_is_pinned_once_for_each_machine_that_may_build() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
+from packaging.version import Version
 
 from builder import ROOT
 from builder.errors import BadProduct
@@ -18,22 +19,28 @@ from builder.interpreters.cpython.product import read_modules
 from builder.plan.keys import Materials
 from builder.plan.steps import Compile
 from builder.platform import Platform
-from builder.recipes import AUTOCONF, BUILD_TRIPLET, MAKE_LIBRARY, Recipe, libffi, library, libuuid, make_out
+from builder.product import Product
+from builder.recipes import AUTOCONF, BUILD_TRIPLET, MAKE_LIBRARY, Recipe, libffi, library, libuuid, make_out, zstd
 from builder.toolchain import COMPILER_FLAGS
 
 from .repository import FILES, PINS, PLATFORMS, PRODUCT, REPOSITORY
 
+PRODUCTS = tuple(product for product in REPOSITORY.products.by_name.values() if product.interpreter == "cpython")
 
-def recipes_of(platform: Platform) -> dict[str, Recipe]:
-    """The recipes of CPython and all that it needs, by name, in the order of building."""
-    steps = REPOSITORY.plan(PRODUCT, platform)
+
+def recipes_of(product: Product, platform: Platform) -> dict[str, Recipe]:
+    """The recipes of a CPython and all that it needs, by name, in the order of building."""
+    steps = REPOSITORY.plan(product, platform)
     return {step.role: step.work.recipe for step in steps if isinstance(step.work, Compile)}
 
 
-ALL = [(name, recipe) for platform in PLATFORMS for name, recipe in recipes_of(platform).items()]
-IDS = [f"{name}-{platform.cpu.lambda_name}" for platform in PLATFORMS for name in recipes_of(platform)]
+PLANNED = {
+    f"{product.name}-{platform.cpu.lambda_name}": (product, platform) for product in PRODUCTS for platform in PLATFORMS
+}
+ALL = {f"{of}-{name}": (name, recipe) for of, it in PLANNED.items() for name, recipe in recipes_of(*it).items()}
 MODULES = read_modules(PRODUCT, FILES)
-each_recipe = pytest.mark.parametrize(("name", "recipe"), ALL, ids=IDS)
+each_product = pytest.mark.parametrize("product", PRODUCTS, ids=lambda product: product.name)
+each_recipe = pytest.mark.parametrize(("name", "recipe"), ALL.values(), ids=ALL)
 
 PREFIX = "/opt"
 """Where Lambda unpacks layers: the one absolute path that a recipe may know."""
@@ -51,9 +58,9 @@ def texts(recipe: Recipe) -> Iterator[str]:
     yield from recipe.files.values()
 
 
-@each_recipe
-def test_a_recipe_is_the_same_whenever_it_is_asked_for(name: str, recipe: Recipe) -> None:
-    assert recipe in [recipes_of(platform)[name] for platform in PLATFORMS]
+def test_a_recipe_is_the_same_whenever_it_is_asked_for() -> None:
+    again = {f"{of}-{name}": (name, recipe) for of, it in PLANNED.items() for name, recipe in recipes_of(*it).items()}
+    assert again == ALL
 
 
 @each_recipe
@@ -107,10 +114,12 @@ def test_what_a_recipe_reads_of_others_it_needs(name: str, recipe: Recipe) -> No
     assert read == set(recipe.needs)
 
 
-@each_recipe
-def test_what_a_recipe_needs_comes_before_it(name: str, recipe: Recipe) -> None:
-    order = list(recipes_of(PLATFORMS[0]))
-    assert all(order.index(need) < order.index(name) for need in recipe.needs)
+@each_product
+def test_what_a_recipe_needs_comes_before_it(product: Product) -> None:
+    recipes = recipes_of(product, PLATFORMS[0])
+    order = list(recipes)
+    for name, recipe in recipes.items():
+        assert all(order.index(need) < order.index(name) for need in recipe.needs)
 
 
 @each_recipe
@@ -176,49 +185,68 @@ def test_a_library_is_compiled_by_its_makefile(tmp_path: Path) -> None:
     ]
 
 
-def test_no_module_is_both_present_and_absent() -> None:
-    assert not set(MODULES.present) & set(MODULES.absent)
+@each_product
+def test_no_module_is_both_present_and_absent_or_listed_twice(product: Product) -> None:
+    modules = read_modules(product, FILES)
+    assert not set(modules.present) & set(modules.absent)
+    assert len(set(modules.present)) == len(modules.present)
 
 
-def test_no_module_is_listed_twice() -> None:
-    assert len(set(MODULES.present)) == len(MODULES.present)
-
-
-def test_every_absent_module_has_a_reason() -> None:
-    absent = MODULES.absent
+@each_product
+def test_every_absent_module_has_a_reason(product: Product) -> None:
+    absent = read_modules(product, FILES).absent
     assert {"_tkinter", "_curses", "readline", "_gdbm", "_dbm"} <= absent.keys()
     assert all(len(why) > 4 for why in absent.values())
 
 
-def test_the_modules_that_functions_rely_on_are_present() -> None:
+@each_product
+def test_the_modules_that_functions_rely_on_are_present(product: Product) -> None:
     wanted = (
         *("_uuid", "_ssl", "_hashlib", "_sqlite3", "_ctypes", "_lzma", "_bz2", "zlib", "_decimal", "pyexpat"),
         *("_multiprocessing", "_posixshmem", "_zoneinfo", "_asyncio"),
     )
-    assert set(wanted) <= set(MODULES.present)
+    assert set(wanted) <= set(read_modules(product, FILES).present)
 
 
-def test_the_build_python_leaves_out_modules_of_the_lists_only() -> None:
-    answers = build_python.recipe(PRODUCT, FILES).files["config.site"].split()
+@each_product
+def test_the_build_python_leaves_out_modules_of_the_lists_only(product: Product) -> None:
+    modules = read_modules(product, FILES)
+    answers = build_python.recipe(product, FILES).files["config.site"].split()
     names = [answer.removeprefix("py_cv_module_").removesuffix("=n/a") for answer in answers]
-    assert set(names) == {*MODULES.absent, *(name for name in build_python.UNUSED if name in MODULES.present)}
+    assert set(names) == {*modules.absent, *(name for name in build_python.UNUSED if name in modules.present)}
     assert len(names) == len(set(names))
 
 
-def test_absent_modules_are_switched_off_in_configures_answers() -> None:
-    for platform in PLATFORMS:
-        answers = cpython.recipe(PRODUCT, platform, FILES).files["config.site"].splitlines()
-        assert {f"py_cv_module_{name}=n/a" for name in MODULES.absent} <= set(answers)
-        assert not [name for name in MODULES.present if f"py_cv_module_{name}=n/a" in answers]
+def test_what_the_build_python_leaves_out_is_a_module_of_some_series() -> None:
+    known = {name for product in PRODUCTS for name in read_modules(product, FILES).present}
+    assert set(build_python.UNUSED) <= known
 
 
-def test_each_processor_has_its_own_answers_besides_those_that_all_share() -> None:
+@pytest.mark.parametrize(("product", "platform"), PLANNED.values(), ids=PLANNED)
+def test_absent_modules_are_switched_off_in_configures_answers(product: Product, platform: Platform) -> None:
+    answers = cpython.recipe(product, platform, FILES).files["config.site"].splitlines()
+    modules = read_modules(product, FILES)
+    assert {f"py_cv_module_{name}=n/a" for name in modules.absent} <= set(answers)
+    assert not [name for name in modules.present if f"py_cv_module_{name}=n/a" in answers]
+
+
+@each_product
+def test_each_processor_has_its_own_answers_besides_those_that_all_share(product: Product) -> None:
     answers = [
-        set(cpython.recipe(PRODUCT, platform, FILES).files["config.site"].splitlines()) for platform in PLATFORMS
+        set(cpython.recipe(product, platform, FILES).files["config.site"].splitlines()) for platform in PLATFORMS
     ]
     assert "ac_cv_gcc_asm_for_x64=yes" in answers[0] - answers[1]
     assert "ac_cv_gcc_asm_for_x64=no" in answers[1] - answers[0]
     assert "ac_cv_computed_gotos=yes" in answers[0] & answers[1]
+
+
+@pytest.mark.parametrize(("product", "platform"), PLANNED.values(), ids=PLANNED)
+def test_an_eval_loop_without_tail_calls_is_kept_from_a_frame_of_40_kb(product: Product, platform: Platform) -> None:
+    recipe = cpython.recipe(product, platform, FILES)
+    tail_calls = any("--with-tail-call-interp" in command for command in recipe.commands)
+    # Before 3.14 there are no tail calls, and frames are small.
+    expected = not tail_calls and Version(product.version) >= Version("3.14")
+    assert (recipe.environment.get("CFLAGS_CEVAL") == "-finline-max-stacksize=512") == expected
 
 
 @pytest.mark.parametrize(
@@ -275,6 +303,11 @@ def test_an_option_for_a_variant_that_there_is_not_is_refused() -> None:
         cpython.recipe(PRODUCT, PLATFORMS[0], with_options(option))
     assert refused.value.what == "products/cpython-3.13 has no such variant."
     assert refused.value.why == "products/cpython-3.13/configure.toml has entries for swift."
+
+
+def test_zstd_has_assembly_for_x86_64_alone() -> None:
+    made = [zstd.recipe(platform).files["library.mk"] for platform in PLATFORMS]
+    assert ["huf_decompress_amd64.S" in text for text in made] == [True, False]
 
 
 def test_the_version_in_libffis_header_is_the_pinned_one() -> None:

@@ -12,9 +12,10 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 from builder.artifacts.sbom import make_sbom
+from builder.plan.make import used_sources
 
 from .fakes import ROOT
-from .repository import PINS
+from .repository import FILES, PINS, PLATFORMS, PRODUCT, REPOSITORY, pack_of
 from .test_manifest import PACKAGE, manifest
 
 DATE = datetime(2026, 8, 5, 12, 25, tzinfo=UTC)
@@ -58,15 +59,21 @@ def test_everything_that_ships_is_in_it_and_the_compiler_as_what_does_not(compon
 
 
 def test_each_source_has_version_licence_hash_and_package_url(components: dict[str, Any]) -> None:
-    for source in PINS.sources.values():
-        if (name := source.name) in components:
-            component, first = components[name], source.archives[0]
-            assert component["version"] == source.version
-            assert component["licenses"] == [{"license": {"id": source.licence}}]
-            assert component["hashes"][0]["content"] == first.sha256
-            purl = PackageURL.from_string(component["purl"])
-            assert (purl.name, purl.version) == (name, source.version)
-            assert purl.qualifiers["checksum"] == f"sha256:{first.sha256}"
+    for source in (*used_sources(PINS, PRODUCT, PLATFORMS[0], FILES), PINS["ziglang"]):
+        component, first = components[source.name], source.archives[0]
+        assert component["version"] == source.version
+        assert component["licenses"] == [{"license": {"id": source.licence}}]
+        assert component["hashes"][0]["content"] == first.sha256
+        purl = PackageURL.from_string(component["purl"])
+        assert (purl.name, purl.version) == (source.name, source.version)
+        assert purl.qualifiers["checksum"] == f"sha256:{first.sha256}"
+
+
+def test_a_source_under_two_licences_has_them_as_an_expression() -> None:
+    text = make_sbom(manifest(facts=pack_of(REPOSITORY.products.by_name["cpython-3.14"]).facts), DATE)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    (zstd,) = (component for component in json.loads(text)["components"] if component["name"] == "zstd")
+    assert zstd["licenses"] == [{"expression": "BSD-3-Clause AND MIT"}]
 
 
 def test_each_form_of_a_source_is_there_with_its_hash(components: dict[str, Any]) -> None:
@@ -113,6 +120,7 @@ AGAIN = """
 import json, sys
 from datetime import UTC, datetime
 from builder.artifacts.sbom import make_sbom
+from builder.plan.make import used_sources
 sys.stdout.write(make_sbom(json.load(sys.stdin), datetime(2026, 8, 5, 12, 25, tzinfo=UTC)))
 """
 
