@@ -10,8 +10,11 @@ nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"  # it includes pip, which fetches wheels
 
-LAYER_REQUIREMENTS = ("conformance", "in_container", "libraries", "popular", "pyperformance", "requirements", "wheels")
-"""Requirements for the layer's own Python, not for the tools'; ``requirements`` is the file name in the examples."""
+LAYER_REQUIREMENTS = ("conformance", "in_container", "libraries", "popular", "pyperformance", "wheels")
+"""Requirements for the layer's own Python, not for the tools'; each series has its locks in ``requirements/3.13/``."""
+SERIES = tuple(sorted(path.name.removeprefix("cpython-") for path in Path("products").glob("cpython-*")))
+EXAMPLES_SERIES = "3.13"
+"""Whose layer the examples use: the default product's."""
 
 
 def install(session: nox.Session, name: str) -> None:
@@ -117,7 +120,8 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
-    session.run("mypy", "--python-version=3.13", "runtime/python/layer_runtime")
+    for series in SERIES:
+        session.run("mypy", f"--python-version={series}", "runtime/python/layer_runtime")
     session.run("zizmor", "--offline", "--quiet", "--persona=auditor", ".github")
 
 
@@ -229,9 +233,14 @@ def deploy_function(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Lock requirements/*.in and the examples', with hashes, each for the Python version that will use it."""
     install(session, "lock")
-    for source in (*sorted(Path("requirements").glob("*.in")), *Path("examples").glob("*/requirements.in")):
-        python = "3.13" if source.stem in LAYER_REQUIREMENTS else "3.11"
-        locked = str(source.with_suffix(".txt"))
+    folder = Path("requirements")
+    tools = (path for path in sorted(folder.glob("*.in")) if path.stem not in LAYER_REQUIREMENTS)
+    locks = [(source, source.with_suffix(".txt"), "3.11") for source in tools]
+    for series in SERIES:
+        locks += [(folder / f"{name}.in", folder / series / f"{name}.txt", series) for name in LAYER_REQUIREMENTS]
+    examples = Path("examples").glob("*/requirements.in")
+    locks += [(source, source.with_suffix(".txt"), EXAMPLES_SERIES) for source in examples]
+    for source, locked, python in locks:
         command = (
             "uv",
             "pip",
@@ -241,4 +250,5 @@ def lock(session: nox.Session) -> None:
             "--generate-hashes",
             "--no-header",
         )
+        locked.parent.mkdir(exist_ok=True)
         session.run(*command, "--quiet", f"--output-file={locked}", *session.posargs, str(source))

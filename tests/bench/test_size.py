@@ -3,9 +3,11 @@
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from builder.fetch import file_sha256
 from tools.bench.size import lines, link_map_of, sizes, write_treemap
-from tools.support.product import TARGET, Layer
+from tools.support.product import PRODUCT, TARGET, Layer
 from tools.training.symbol_order import RESULT, read_map
 
 MAP = """\
@@ -59,6 +61,7 @@ def test_the_treemap_is_a_page_with_every_node(tmp_path: Path) -> None:
     assert "decoder" in page
 
 
+@pytest.mark.skipif(not PRODUCT.trained, reason="the product is not trained yet")
 def test_the_interpreter_has_the_symbols_of_the_symbol_order(layer: Layer) -> None:
     python = layer.root / "bin" / f"python{TARGET.series}"
     ordered = {line for line in RESULT.read_text(encoding="utf-8").splitlines() if not line.startswith("#")}

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from builder.emulator.call import unzip
-from tools.support.product import NAME, TARGET, Layer, build_layer
+from tools.support.product import CACHE_TAG, NAME, TARGET, Layer, build_layer
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def test_each_module_has_its_source_and_its_bytecode(full_layer: Layer) -> None:
     sources = sorted(library.rglob("*.py"))
     assert len(sources) > 500
     for source in sources:
-        assert (source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc").is_file()
+        assert (source.parent / "__pycache__" / f"{source.stem}.{CACHE_TAG}.pyc").is_file()
 
 
 def test_tracebacks_show_lines_of_the_library(full_layer: Layer) -> None:
@@ -33,4 +33,4 @@ def test_a_source_that_looks_newer_than_its_bytecode_is_not_compiled_again(full_
     (full_layer.root / "lib" / f"python{TARGET.series}" / "json" / "__init__.py").touch()
     command = (full_layer.python, "-v", "-c", "import json")
     trace = subprocess.run(command, capture_output=True, text=True, check=True, env={}).stderr
-    assert "json/__pycache__/__init__.cpython-313.pyc matches" in trace
+    assert f"json/__pycache__/__init__.{CACHE_TAG}.pyc matches" in trace

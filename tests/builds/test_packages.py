@@ -21,9 +21,10 @@ from builder.store import Store
 from tests.builds.build_cache import BuildCache
 from tests.unit.fake_pypi import open_index
 from tests.unit.fakes import RecordingReport
-from tools.support.product import NAME, ROOT, TARGET, Layer, build_layer
+from tools.support.product import CACHE_TAG, NAME, ROOT, SITE_PACKAGES, TARGET, Layer, build_layer
+from tools.support.wheels import lock_file
 
-REQUIREMENTS = ROOT / "requirements" / "wheels.txt"
+REQUIREMENTS = lock_file("wheels")
 NAME = f"{NAME}-packages"
 
 
@@ -70,22 +71,22 @@ def test_a_second_build_in_a_different_environment_gives_the_same_bytes(
 
 
 def test_the_interpreter_imports_them_from_bytecode(layer: Layer) -> None:
-    site = layer.root / "python" / "lib" / "python3.13" / "site-packages"
+    site = layer.root / SITE_PACKAGES
     code = "import cffi, simplejson; print(simplejson.dumps(cffi.FFI().sizeof('int')), simplejson.__cached__)"
     output = layer.run("-v", "-c", code, env={"PYTHONPATH": str(site)}).split()
-    assert output == ["4", f"{site}/simplejson/__pycache__/__init__.cpython-313.pyc"]
+    assert output == ["4", f"{site}/simplejson/__pycache__/__init__.{CACHE_TAG}.pyc"]
 
 
 def test_every_module_has_unchecked_bytecode(layer: Layer) -> None:
     modules = sorted((layer.root / "python").rglob("*.py"))
     assert len(modules) > 20
     for module in modules:
-        content = (module.parent / "__pycache__" / f"{module.stem}.cpython-313.pyc").read_bytes()
+        content = (module.parent / "__pycache__" / f"{module.stem}.{CACHE_TAG}.pyc").read_bytes()
         assert content[4:8] == b"\1\0\0\0"  # PEP 552: hash-based, not to be checked
 
 
 def test_metadata_and_record_match_the_files(layer: Layer) -> None:
-    site = layer.root / "python" / "lib" / "python3.13" / "site-packages"
+    site = layer.root / SITE_PACKAGES
     code = """
 import hashlib, base64
 from importlib.metadata import distributions
@@ -102,11 +103,11 @@ for found in distributions(path=[%r]):
 def test_the_manifest_lists_the_wheels_and_the_origin_of_each_file(manifest: dict[str, Any]) -> None:
     assert [package["name"] for package in manifest["packages"]] == ["cffi", "pycparser", "simplejson"]
     (wheel,) = manifest["packages"][0]["archives"]
-    assert "cp313-cp313-manylinux" in wheel["file"]
+    assert f"{TARGET.abi}-{TARGET.abi}-manylinux" in wheel["file"]
     assert wheel["sha256"] in REQUIREMENTS.read_text(encoding="utf-8")
     origins = {entry["path"]: entry["origin"] for entry in manifest["entries"]}
-    site = "python/lib/python3.13/site-packages"
-    assert origins[f"{site}/simplejson/__pycache__/decoder.cpython-313.pyc"] == ["pypi:simplejson"]
+    site = SITE_PACKAGES
+    assert origins[f"{site}/simplejson/__pycache__/decoder.{CACHE_TAG}.pyc"] == ["pypi:simplejson"]
     compiled = [elf for elf in manifest["audit"]["elf"] if elf["path"].startswith(site)]
     assert len(compiled) == 2
     assert {elf["machine"] for elf in compiled} == {"EM_X86_64"}
@@ -146,7 +147,7 @@ def test_another_architecture_gets_its_own_wheels_on_this_machine(tmp_path: Path
 @pytest.mark.parametrize(
     ("files", "code", "message"),
     [
-        ({"one": {"a.py": b"1"}, "two": {"a.py": b"2"}}, 27, "one and two: python/lib/python3.13/site-packages/a.py"),
+        ({"one": {"a.py": b"1"}, "two": {"a.py": b"2"}}, 27, f"one and two: {SITE_PACKAGES}/a.py"),
         ({"one": {"big": bytes(240_000_000)}}, 28, "Most weigh one 240 MB"),
     ],
     ids=["collision", "too-large"],

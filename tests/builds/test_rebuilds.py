@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, build_layer
+from tools.support.product import CACHE_TAG, NAME, PLATFORM, PRODUCT, ROOT, build_layer
 
 from .build_cache import BuildCache
 
@@ -64,7 +64,7 @@ def test_a_change_in_the_runtime_alone_runs_only_the_layer_step(build_cache: Bui
     differing = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     assert differing == {
         "runtime/layer_runtime/loop.py",
-        "runtime/layer_runtime/__pycache__/loop.cpython-313.pyc",
+        f"runtime/layer_runtime/__pycache__/loop.{CACHE_TAG}.pyc",
         "runtime/start.marshal",
     }
 

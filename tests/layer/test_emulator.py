@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.layer.emulator import Function, emulator, running
-from tools.support.product import Layer
+from tools.support.product import TARGET, Layer
 
 FUNCTION = """
 import sys
@@ -45,7 +45,7 @@ def test_consecutive_events_get_responses(function: Function) -> None:
         response = function.invoke_json({"name": name})
         assert response == {
             "message": f"Hello, {name}!",
-            "python": "3.13.15",
+            "python": TARGET.version,
             "prefix": "/opt",
             "function": "function",
             "request": 36,

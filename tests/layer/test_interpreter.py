@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from builder.interpreters.cpython.product import read_modules
+from builder.interpreters.cpython.product import read_configure, read_modules
+from builder.pins import load_pins
 from builder.plan.keys import read_materials
-from tools.support.product import CLEAN, PLATFORM, PRODUCT, ROOT, TARGET, Layer, output, runner
+from tools.support.product import CACHE_TAG, CLEAN, PLATFORM, PRODUCT, ROOT, TARGET, Layer, output, runner
 
 Evaluate = Callable[[str], Any]
 
 
 def test_bin_contains_exactly_the_interpreter_and_its_aliases(layer: Layer) -> None:
-    assert sorted(path.name for path in (layer.root / "bin").iterdir()) == ["python", "python3", "python3.13"]
+    assert sorted(path.name for path in (layer.root / "bin").iterdir()) == ["python", "python3", TARGET.executable]
 
 
-@pytest.mark.parametrize("alias", ["python", "python3", "python3.13"])
+@pytest.mark.parametrize("alias", ["python", "python3", TARGET.executable])
 def test_every_alias_runs(layer: Layer, alias: str) -> None:
     assert output((*runner(), str(layer.root / "bin" / alias), "-V")) == f"Python {TARGET.version}\n"
 
@@ -34,13 +35,16 @@ def test_the_interpreter_finds_its_prefix_anywhere_without_warnings(layer: Layer
     assert (prefix, exec_prefix) == (str(layer.root), str(layer.root))
     assert path == [
         "",
-        *(f"{layer.root}/lib/{name}" for name in ("python313.zip", "python3.13", "python3.13/lib-dynload")),
-        f"{layer.root}/lib/python3.13/site-packages",
+        f"{layer.root}/lib/{TARGET.executable.replace('.', '')}.zip",
+        *(f"{layer.root}/lib/{TARGET.executable}{folder}" for folder in ("", "/lib-dynload", "/site-packages")),
     ]
 
 
 def test_at_opt_the_prefix_is_opt(layer: Layer) -> None:
-    assert layer.run_at_opt("-c", "import sys; print(sys.prefix, sys.executable)") == "/opt /opt/bin/python3.13\n"
+    assert (
+        layer.run_at_opt("-c", "import sys; print(sys.prefix, sys.executable)")
+        == f"/opt /opt/bin/{TARGET.executable}\n"
+    )
 
 
 def test_every_listed_module_is_built_in(layer: Layer) -> None:
@@ -71,7 +75,7 @@ def loads(name):
 curses = any(map(loads, ("ncursesw", "ncurses", "curses")))  # for the REPL, from the system
 skipped = {"antigravity", "this"}  # they open a browser and print a poem
 failed = {}
-library = sys.prefix + "/lib/python3.13"
+library = f"{sys.prefix}/lib/python{sys.version_info.major}.{sys.version_info.minor}"
 for module in pkgutil.walk_packages([library], onerror=lambda name: None):
     name = module.name
     if name in skipped or "__main__" in name or not module.module_finder.path.startswith(library):
@@ -91,7 +95,8 @@ def test_sys_version_contains_the_release_and_the_compiler_and_nothing_about_the
     evaluate: Evaluate,
 ) -> None:
     version = evaluate("import json, sys; print(json.dumps(sys.version))")
-    assert version == f"{TARGET.version} (main, Aug  5 2026, 12:25:00) [Clang 22.1.8 ]"
+    released = load_pins()[PRODUCT.source].date
+    assert version == f"{TARGET.version} (main, {released:%b %e %Y, %H:%M:%S}) [Clang 22.1.8 ]"
 
 
 def test_sysconfig_contains_nothing_about_the_build_machine(layer: Layer) -> None:
@@ -104,6 +109,16 @@ def test_sysconfig_contains_nothing_about_the_build_machine(layer: Layer) -> Non
         assert not [trace for trace in traces if trace in text], f"{name} = {value}"
 
 
+def test_the_eval_loop_has_tail_calls_where_the_product_says_so(evaluate: Evaluate) -> None:
+    options = {option.text for option in read_configure(PRODUCT, PLATFORM, read_materials()).options}
+    found = evaluate("import json, sysconfig; print(json.dumps(sysconfig.get_config_var('Py_TAIL_CALL_INTERP')))")
+    assert bool(found) == ("--with-tail-call-interp" in options)
+
+
+def test_the_shell_of_asyncio_starts(layer: Layer) -> None:
+    assert "4\n" in layer.run("-m", "asyncio", input="import asyncio\nawait asyncio.sleep(0, 2 + 2)\n")
+
+
 def test_sysconfig_has_the_values_that_installers_use(evaluate: Evaluate) -> None:
     code = """
 import json, sysconfig
@@ -112,14 +127,14 @@ print(json.dumps([sysconfig.get_platform(), sysconfig.get_config_vars(*names)]))
 """
     found_platform, values = evaluate(code)
     assert found_platform == f"linux-{PLATFORM.cpu.machine}"
-    soabi = f"cpython-313-{PLATFORM.triplet}"
-    assert values == [f".{soabi}.so", soabi, PLATFORM.triplet, "3.13", 0, 0, 8]
+    soabi = f"{CACHE_TAG}-{PLATFORM.triplet}"
+    assert values == [f".{soabi}.so", soabi, PLATFORM.triplet, TARGET.series, 0, 0, 8]
 
 
 def test_paths_in_bytecode_are_lambdas(layer: Layer) -> None:
     assert (
         layer.run("-c", "import json; print(json.dumps.__code__.co_filename)")
-        == "/opt/lib/python3.13/json/__init__.py\n"
+        == f"/opt/lib/{TARGET.executable}/json/__init__.py\n"
     )
 
 

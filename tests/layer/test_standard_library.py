@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import trustme
 
-from tools.support.product import Layer
+from builder.platform import version_number
+from tools.support.product import TARGET, Layer
 
 Evaluate = Callable[[str], Any]
+since_3_14 = pytest.mark.skipif(version_number(TARGET.series) < (3, 14), reason="new in CPython 3.14")
 
 # Each system's path of its bundle, below /etc.
 BUNDLES = {
@@ -146,6 +148,22 @@ print(json.dumps([
     assert evaluate(code) == [[True, True, True], "1.3.2"]
 
 
+@since_3_14
+def test_zstd_round_trips_also_with_several_threads(evaluate: Evaluate) -> None:
+    code = """
+import json
+from compression import zstd
+data = b"the same words again and again " * 1000
+threads = {zstd.CompressionParameter.nb_workers: 2}
+print(json.dumps([
+    zstd.zstd_version,
+    len(zstd.compress(data)) < 1000,
+    [zstd.decompress(zstd.compress(data, options=options)) == data for options in (None, threads)],
+]))
+"""
+    assert evaluate(code) == ["1.5.7", True, [True, True]]
+
+
 def test_ctypes_calls_libc_and_gets_callbacks(evaluate: Evaluate) -> None:
     code = """
 import ctypes, json
@@ -156,6 +174,17 @@ libc.qsort(values, 5, ctypes.sizeof(ctypes.c_int), kind(lambda a, b: a[0] - b[0]
 print(json.dumps([libc.strlen(b"four"), list(values)]))
 """
     assert evaluate(code) == [4, [1, 2, 3, 4, 5]]
+
+
+@since_3_14
+def test_ctypes_calls_functions_of_complex_numbers(evaluate: Evaluate) -> None:
+    code = """
+import ctypes, json
+root = ctypes.CDLL("libm.so.6").csqrt
+root.argtypes, root.restype = [ctypes.c_double_complex], ctypes.c_double_complex
+print(json.dumps(str(root(-4 + 0j))))
+"""
+    assert evaluate(code) == "2j"
 
 
 def test_processes_threads_and_shared_memory_work(layer: Layer) -> None:

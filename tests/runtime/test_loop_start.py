@@ -9,6 +9,7 @@ import pytest
 
 from builder.interpreters.cpython import startup_bundle as bundle
 from tools.support.fake_api import BOOTSTRAP, Loop, event
+from tools.support.product import SITE_PACKAGES, TARGET
 
 NOT_NEEDED = {
     "os",
@@ -46,7 +47,7 @@ def prefix(loop: Loop) -> Path:
 
 
 def packages(prefix: Path) -> Path:
-    path = prefix / "python" / "lib" / "python3.13" / "site-packages"
+    path = prefix / SITE_PACKAGES
     path.mkdir(parents=True)
     return path
 
@@ -96,10 +97,10 @@ def handler(event, context):
 
 
 def test_the_function_finds_its_own_code_then_the_layers_then_the_standard_library(loop: Loop, prefix: Path) -> None:
-    expected = [str(loop.task_root), str(prefix / "python/lib/python3.13/site-packages"), str(prefix / "python")]
+    expected = [str(loop.task_root), str(prefix / SITE_PACKAGES), str(prefix / "python")]
     run = loop(PATHS)
     assert run.result["path"][:3] == expected
-    assert run.result["path"][3].endswith("python313.zip")
+    assert run.result["path"][3].endswith(f"{TARGET.executable.replace('.', '')}.zip")
     assert run.result["cwd"] == str(loop.task_root)
 
 
@@ -172,7 +173,7 @@ def test_a_sitecustomize_on_python_path_runs(loop: Loop) -> None:
 
 
 def test_the_execution_environment_is_named_unless_it_is_already(loop: Loop) -> None:
-    assert loop(PATHS).result["env"]["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
+    assert loop(PATHS).result["env"]["AWS_EXECUTION_ENV"] == f"AWS_Lambda_{TARGET.executable}"
     loop.variables["AWS_EXECUTION_ENV"] = "AWS_Lambda_Image"
     assert loop(PATHS).result["env"]["AWS_EXECUTION_ENV"] == "AWS_Lambda_Image"
 

@@ -1,14 +1,16 @@
-"""bundle, run as the build runs it: in a fresh process, by Python 3.13 where there is one."""
+"""bundle, run as the build runs it: in a fresh process, by the products' Pythons where there are any."""
 
 import marshal
-import shutil
 import subprocess
-import sys
 from pathlib import Path
+
+import pytest
 
 from builder import ROOT
 from builder.executors import FIXED_ENVIRONMENT
 from builder.interpreters.cpython import startup_bundle as bundle
+
+from .repository import pythons
 
 MODULES = {
     "pkg/__init__.py": "",
@@ -30,10 +32,8 @@ def make_tree(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def bundled(root: Path) -> bytes:
-    python = shutil.which("python3.13")
-    runs = python and subprocess.run((python, "-c", ""), capture_output=True, check=False).returncode == 0
-    command = (python if python and runs else sys.executable, "-I", bundle.__file__, str(root), "/opt/x", "pkg.main")
+def bundled(python: str, root: Path) -> bytes:
+    command = (python, "-I", bundle.__file__, str(root), "/opt/x", "pkg.main")
     subprocess.run(command, env=FIXED_ENVIRONMENT, check=True)
     return (root / "start.marshal").read_bytes()
 
@@ -56,9 +56,10 @@ def test_the_code_says_where_it_will_be(tmp_path: Path) -> None:
     assert modules[1][1].co_filename == "/opt/x/pkg/third.py"
 
 
-def test_two_runs_in_different_folders_give_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("python", pythons())
+def test_two_runs_in_different_folders_give_the_same_bytes(tmp_path: Path, python: str) -> None:
     first, second = (make_tree(tmp_path / name, MODULES) for name in ("a", "somewhere/deeper"))
-    assert bundled(first) == bundled(second)
+    assert bundled(python, first) == bundled(python, second)
 
 
 def test_what_the_loop_imports_for_rare_occasions_is_not_in_its_bundle() -> None:

@@ -1,14 +1,14 @@
-"""bytecode, run as the build runs it: in a fresh process, by Python 3.13 where there is one."""
+"""bytecode, run as the build runs it: in a fresh process, by the products' Pythons where there are any."""
 
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from builder.executors import FIXED_ENVIRONMENT
 from builder.interpreters.cpython import bytecode
+
+from .repository import pythons
 
 # What makes marshal's references and Python's sets vary: shared strings, constants, nested code, interned names.
 SOURCES = {
@@ -25,13 +25,10 @@ SOURCES = {
 UNTOUCHED = {"data.txt": "not Python", "pkg/py": "not Python either"}
 
 
-@pytest.fixture(scope="session")
-def python() -> str:
-    """Python 3.13, which the build runs this with; where there is none that runs, the tests' own."""
-    found = shutil.which("python3.13")
-    if found and subprocess.run((found, "-c", ""), capture_output=True, check=False).returncode == 0:
-        return found
-    return sys.executable
+@pytest.fixture(scope="session", params=pythons())
+def python(request: pytest.FixtureRequest) -> str:
+    """One of those that the build runs this with."""
+    return str(request.param)
 
 
 def make_tree(root: Path, names: list[str]) -> Path:

@@ -16,7 +16,7 @@ from tools.support import wheels
 from tools.wheels.__main__ import run_tasks, split_lines, tasks
 from tools.wheels.environments import HERE
 from tools.wheels.guest import extension_modules, top_level_modules
-from tools.wheels.packages import LIST, Excluded, Packages, load_packages
+from tools.wheels.packages import REQUIREMENTS, Excluded, Packages, load_packages
 from tools.wheels.table import ImportResult, ScenarioResult, document, problems
 
 PACKAGES = Packages({"some": 3, "other": 7}, {"some": ("before",)}, {("some", "some.gui"): "No display."}, ())
@@ -26,7 +26,7 @@ OTHER = ImportResult("other", "2.0", "2.28", ("other",), {})
 
 def test_the_list_has_120_packages_by_rank_and_each_is_locked() -> None:
     ranks = load_packages().ranks
-    locked = set(re.findall("^(.+)==", LIST.with_suffix(".txt").read_text(encoding="utf-8"), re.MULTILINE))
+    locked = set(re.findall("^(.+)==", wheels.lock_file(REQUIREMENTS).read_text(encoding="utf-8"), re.MULTILINE))
     assert len(ranks) == 120
     assert list(ranks.values()) == sorted(set(ranks.values()))
     assert set(ranks) <= locked
@@ -169,7 +169,7 @@ def install(site: Path, name: str, code: str) -> None:
 def test_unavailable_wheels_are_one_error_and_leave_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     requirements, cache = tmp_path / "some.txt", tmp_path / "cache"
     requirements.write_text(f"nothing==1.0 --hash=sha256:{'0' * 64}\n")
-    monkeypatch.setattr(wheels, "_locked", lambda _: requirements)
+    monkeypatch.setattr(wheels, "lock_file", lambda _: requirements)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(NoWheel, match=r"nothing==1\.0"):
         wheels.cached_wheels("some", sys.executable, cache)

@@ -14,6 +14,7 @@ from pathlib import Path
 from tools.conformance.api import RecordingApi, Request
 from tools.conformance.case import Aspect, Case
 from tools.support.fake_api import BOOTSTRAP
+from tools.support.product import TARGET
 
 TIMEOUT = 60.0
 """Seconds after which a runtime that neither exits nor requests another event is killed. No case relies on it."""
@@ -65,7 +66,7 @@ def run(case: Case, runtime: Runtime, site: Path) -> Outcome:
             "PYTHONHASHSEED": "0",
             "PYTHONDONTWRITEBYTECODE": "1",
             "LAMBDA_TASK_ROOT": str(task),
-            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{TARGET.executable}",
             "AWS_LAMBDA_RUNTIME_API": api.endpoint,
             "_HANDLER": case.handler,
             **case.variables,

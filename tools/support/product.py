@@ -13,6 +13,7 @@ from typing import Any
 import builder
 from builder.context import cache_folder
 from builder.emulator.call import unzip
+from builder.interpreters.cpython.packages.install import site_packages
 from builder.interpreters.cpython.target import target_of
 from builder.pins import load_pins
 from builder.platform import default_arch, make_platform, this_machine
@@ -26,13 +27,17 @@ PLATFORM = make_platform(default_arch())
 TARGET = target_of(PRODUCT, PLATFORM)
 NAME = PRODUCT.stem(PLATFORM.cpu.lambda_name)
 """Stem of its files in ``dist/``."""
+CACHE_TAG = TARGET.abi.replace("cp", "cpython-")
+"""``cpython-313``: what its bytecode files and extension modules have in their names."""
+SITE_PACKAGES = site_packages(TARGET.executable)
+"""Where packages are in its layer: ``python/lib/python3.13/site-packages``."""
 
 CONTAINER_FILES_VARIABLE = "TEST_CONTAINER_FILES"
 CONTAINER_FILES = Path(os.environ[CONTAINER_FILES_VARIABLE]) if CONTAINER_FILES_VARIABLE in os.environ else None
 """The folder of the tests' files in a container, set by `tests.in_container`; the layer is at /opt there. Else None."""
 
 CLEAN = {"PYTHONNOUSERSITE": "1"}
-"""Environment variables that hide packages which the user installed for another Python 3.13."""
+"""Environment variables that hide packages which the user installed for another Python of the same series."""
 
 
 @dataclass(frozen=True)

@@ -17,21 +17,21 @@ AMAZON_LINUX_2023 = 34
 
 
 def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2) -> Path:
-    """Installs ``requirements/<requirements>.txt`` into ``folder``, as in a function's package.
+    """Installs what ``requirements/<series>/<requirements>.txt`` locks into ``folder``, as in a function's package.
 
     Raises what `run_pip` raises.
     """
     if CONTAINER_FILES:  # without a network, and without pip
         return CONTAINER_FILES / "wheels" / requirements
     target = replace(TARGET, platform=replace(PLATFORM, glibc=f"2.{glibc}"))
-    run_pip("install", f"--target={folder}", "--no-compile", f"--requirement={_locked(requirements)}", target=target)
+    run_pip("install", f"--target={folder}", "--no-compile", f"--requirement={lock_file(requirements)}", target=target)
     return folder
 
 
 def cached_wheels(requirements: str, interpreter: str, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
     """The same with bytecode, cached in ``cache`` by hashes and interpreter."""
     version = subprocess.run((interpreter, "-VV"), check=True, capture_output=True).stdout
-    parts = (_locked(requirements).read_bytes(), version, PLATFORM.cpu.machine.encode(), bytes([glibc]))
+    parts = (lock_file(requirements).read_bytes(), version, PLATFORM.cpu.machine.encode(), bytes([glibc]))
     digest = hashlib.sha256(b"".join(parts)).hexdigest()[:16]
     folder = cache / "wheels" / f"{requirements}-{digest}"
     if not folder.exists():
@@ -46,5 +46,6 @@ def cached_wheels(requirements: str, interpreter: str, cache: Path, glibc: int =
     return folder
 
 
-def _locked(requirements: str) -> Path:
-    return ROOT / "requirements" / f"{requirements}.txt"
+def lock_file(requirements: str) -> Path:
+    """The lock of ``requirements/<requirements>.in`` for the product's series: a version may have no wheel for it."""
+    return ROOT / "requirements" / TARGET.series / f"{requirements}.txt"

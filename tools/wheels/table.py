@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tools.support.product import TARGET
 from tools.wheels.packages import Packages
 
 SCENARIOS = Path(__file__).with_name("scenarios")
@@ -25,11 +26,12 @@ others do not stands below.
 
 ## The list
 
-`requirements/popular.in`, with versions and hashes in `popular.txt`. In the list is what has a wheel for CPython 3.13
-(`cp313` or `abi3`) on x86_64 with manylinux for glibc 2.31 or older, in the newest version that agrees with the others:
-all are in one folder. The ranks are those of a public list of PyPI's 15,000 most downloaded packages, of November 2026;
-nothing here counts downloads. Which of the ranked packages are compiled was decided by hand, from what is known of
-them, then checked for each one in the list. One that has been compiled only lately may have been overlooked.
+`requirements/popular.in`, with versions and hashes in `{series}/popular.txt`. In the list is what has a wheel for
+CPython {series} (`{abi}` or `abi3`) on x86_64 with manylinux for glibc 2.31 or older, in the newest version that agrees
+with the others: all are in one folder. The ranks are those of a public list of PyPI's 15,000 most downloaded packages,
+of November 2026; nothing here counts downloads. Which of the ranked packages are compiled was decided by hand, from
+what is known of them, then checked for each one in the list. One that has been compiled only lately may have been
+overlooked.
 
 Not in it, though downloaded as much:
 
@@ -109,6 +111,8 @@ def document(
     incomplete = [result for result in imports if result.failures]
     text = HEAD.format(
         system=system,
+        series=TARGET.series,
+        abi=TARGET.abi,
         count=len(imports),
         imported=sum(result.importable for result in imports),
         whole=sum(result.complete for result in imports),
