@@ -3,6 +3,8 @@
 Every provenance has the keys of the steps that made its layer. Where the plan of this checkout has the same key for the
 layer, nothing that its bytes depend on has changed since, and they are what they were when it was built and compared.
 Whoever checks a change by somebody else compares with a revision before it (``since``): the change may say anything.
+
+A product that has not been trained yet is no product to take: nothing of it is tracked.
 """
 
 import json
@@ -42,7 +44,8 @@ def check_dist(
     """
     repository = load_repository()
     _check_sums(folder)
-    tracked = [(product, arch) for product in repository.products.by_name.values() for arch in ARCHS]
+    products = [product for product in repository.products.by_name.values() if product.trained]
+    tracked = [(product, arch) for product in products for arch in ARCHS]
     stale = [each for each in tracked if everything or not _is_recorded(*each, repository, folder, since)]
     for product, arch in tracked:
         if (product, arch) not in stale:

@@ -49,12 +49,12 @@ def test_a_series_without_a_patch_is_one_that_never_had_it(patches: tuple[Patch,
     assert without(SERIES, ()).files.contents == SERIES.files.contents
 
 
-def test_only_the_interpreter_and_the_python_that_builds_it_are_made_again_without_a_patch() -> None:
+def test_only_the_interpreter_is_made_again_without_a_patch() -> None:
     path = next(path for path in REPOSITORY.files.below(FOLDER) if path.endswith(".patch"))
     patch = Patch(path, "", {}, "")
     whole, ours = (tree_step(each, PRODUCT, PLATFORM) for each in (REPOSITORY, without(REPOSITORY, (patch,))))
     keys = [{given.role: given.key for given in step.inputs} for step in (whole, ours)]
-    assert {role for role in keys[0] if keys[0][role] != keys[1][role]} == {"build_python", "cpython"}
+    assert {role for role in keys[0] if keys[0][role] != keys[1][role]} == {"cpython"}
 
 
 def test_what_does_not_apply_without_a_patch_and_what_needs_it_is_left_out_with_it(
