@@ -107,6 +107,13 @@ def regrtest(session: nox.Session) -> None:
 
 
 @nox.session
+def prove_patches(session: nox.Session) -> None:
+    """Compare CPython with and without its patches: fuzzed, with assertions and sanitizers; `-- --part ci` for less."""
+    install(session, "tests")
+    session.run("python", "-m", "tools.prove", *session.posargs)
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """Run, lint and synthesise the examples; the CDK needs Node.js."""
     install(session, "examples")
