@@ -130,7 +130,7 @@ def prove(options: argparse.Namespace, terminal: Terminal) -> None:
         raise BuildError(
             f"{len(differences)} differences are not known.",
             "They stand above, each with what stock and what the patched interpreter gave.",
-            "Mend the patch; if it means to, say so in tools/prove/known.toml, with the reason.",
+            "Fix the patch; if it means to, say so in tools/prove/known.toml, with the reason.",
         )
 
 
