@@ -79,7 +79,8 @@ def release(options: argparse.Namespace, terminal: Terminal) -> None:
     """Every architecture, built twice from nothing, into dist/ if the two agree."""
     keep = partial(export, folder=options.output, lock=Store(cache_folder()).lock("export"))
     chosen = (tuple(options.without), _choice(options), options.image or DEFAULT_IMAGE)
-    products = load_repository().products.choose(_products(options) or ("*",))
+    named = _products(options)
+    products = [each for each in load_repository().products.choose(named or ("*",)) if named or each.trained]
     wanted = (*(f"--product={each.name}" for each in products), *(f"--arch={cpu.lambda_name}" for cpu in CPUS))
     reproduce(*chosen, cache_folder(), terminal, wanted, keep)
     print(f"To be committed: {options.output}")
