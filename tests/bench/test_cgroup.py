@@ -1,9 +1,9 @@
 """tools.bench.cgroup: limits that kill, and cgroups that are gone afterwards."""
 
-import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -191,8 +191,12 @@ def test_a_machine_without_the_controller_is_unavailable() -> None:
 
 
 def test_signals_wait_while_a_cgroup_is_removed() -> None:
-    with cgroup._undisturbed():
-        os.kill(os.getpid(), signal.SIGINT)
-        waiting = signal.sigpending()
-        signal.sigwait({signal.SIGINT})
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored, in the background
+    try:
+        with cgroup._undisturbed():
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # other threads do not wait
+            waiting = signal.sigpending()
+            signal.sigtimedwait({signal.SIGINT}, 1)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert signal.SIGINT in waiting
