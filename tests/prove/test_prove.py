@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from builder.console import Terminal
+from builder.store import Store
 from tests.prove.planted import ANOTHER_VALUE, planted
 from tools.prove import __main__ as command
 from tools.prove import concurrency, known
 from tools.prove.concurrency import FOLDER, PROGRAMS, TURNS, run_programs
 from tools.prove.interpreters import Interpreter, Pair
 from tools.prove.report import Part
+from tools.prove.steps import workshop
 from tools.support.product import Layer
 
 FUZZ = ("--only=fuzz", "--subject=json", "--cases=200", "--jobs=1", "--product=cpython-3.13")
@@ -48,6 +51,22 @@ def test_a_known_one_is_exit_code_0(
     monkeypatch.setattr(command, "load_known", lambda: known.load_known(tmp_path / "known.toml"))
     assert command.main(FUZZ) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "known: json, 1 times: It is meant. (fast/0029)"
+
+
+@pytest.mark.usefixtures("compared")
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    command.main(FUZZ)
+    assert list((tmp_path / "cache" / "work").iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_swept_by_the_next_build_and_what_is_in_use_is_not(tmp_path: Path) -> None:
+    shop = workshop(tmp_path, Terminal(), 1)
+    left = tmp_path / "work" / "prove-1.left"
+    left.mkdir(parents=True)
+    with command._scratch(shop) as folder:
+        Store(tmp_path).sweep()
+        assert folder.is_dir()
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("arguments", [("--only=fuzz,speed",), ("--subject=perl",), ("--seconds=0",)])

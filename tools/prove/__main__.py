@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -121,8 +122,8 @@ def prove(options: argparse.Namespace, terminal: Terminal) -> None:
     wanted = options.only or (CI_PARTS if options.part == "ci" else PARTS)
     shop = workshop(cache_folder(), terminal, options.jobs)
     pairs = patched_products(shop.repository.products, tuple(options.product))
-    with tempfile.TemporaryDirectory(prefix="prove-", dir=_made(shop.cache / "work-of-prove")) as folder:
-        proofs = [Proof(options, *pair, shop, Path(folder), known) for pair in pairs]
+    with _scratch(shop) as folder:
+        proofs = [Proof(options, *pair, shop, folder, known) for pair in pairs]
         parts = list(_parts(proofs, wanted))
     print("", *summary(parts), sep="\n")
     differences = [each for part in parts for each in part.unknown()]
@@ -140,9 +141,13 @@ def _parts(proofs: list[Proof], wanted: Sequence[str]) -> Iterator[Part]:
             yield proof.part(name, name if len(proofs) == 1 else f"{name}, {proof.product.name}")
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+@contextmanager
+def _scratch(shop: Workshop) -> Iterator[Path]:
+    """A folder among the work folders of steps, where builds find and remove it if this process is killed."""
+    name, work = f"prove-{os.getpid()}", shop.cache / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    with shop.store.lock(name), tempfile.TemporaryDirectory(prefix=f"{name}.", dir=work) as folder:
+        yield Path(folder)
 
 
 def _names(text: str) -> tuple[str, ...]:
