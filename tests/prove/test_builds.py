@@ -78,6 +78,13 @@ def test_a_build_sees_no_path_of_the_machine(shop: Workshop, products: tuple[Pro
     assert not any(word.startswith("/") for command in step.work.recipe.commands for word in command)
 
 
+def test_races_that_upstream_knows_of_are_suppressed(tmp_path: Path, products: tuple[Product, Product]) -> None:
+    built = builds._built(KINDS["thread"], products[0], tmp_path)
+    assert built.name == "thread-cpython-3.13-upstream"
+    assert built.environment["TSAN_OPTIONS"].endswith(f":suppressions={tmp_path}/build/Tools/tsan/suppressions.txt")
+    assert "suppressions" not in repr(builds._built(KINDS["address"], products[0], tmp_path))
+
+
 def test_a_machine_without_clang_gets_one_error_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builds, "SYSTEM_PATH", "/nonexistent")
     with pytest.raises(MissingTool) as caught:

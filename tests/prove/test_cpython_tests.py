@@ -147,6 +147,13 @@ def test_reports_of_races_have_the_functions_of_both_threads() -> None:
     assert signatures == ["data race N: region_give < region_free | region_take"] * 2
 
 
+def test_a_race_is_the_same_whichever_thread_came_first() -> None:
+    write, read = "    #0 region_give a.c:1\n", "    #0 region_take a.c:2\n"
+    head = "WARNING: ThreadSanitizer: data race (pid=1)\n  Write of size 8:\n"
+    one, other = (next(parse_reports(f"{head}{a}  Previous read:\n{b}"))[0] for a, b in ((write, read), (read, write)))
+    assert one == other == "data race N: region_give | region_take"
+
+
 def test_the_runtimes_are_told_where_to_write_and_what_they_wrote_is_read(tmp_path: Path) -> None:
     told = logged({"ASAN_OPTIONS": "a=1", "PYTHONMALLOC": "malloc"}, tmp_path)
     assert told == {"ASAN_OPTIONS": f"a=1:log_path={tmp_path}/report", "PYTHONMALLOC": "malloc"}

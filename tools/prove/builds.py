@@ -18,7 +18,7 @@ from builder.plan.steps import Step
 from builder.platform import make_platform, this_machine
 from builder.product import Product
 from builder.recipes import AUTOCONF, Recipe, make_out
-from tools.prove.interpreters import Interpreter, Pair
+from tools.prove.interpreters import LIMIT, Interpreter, Pair
 from tools.prove.steps import Workshop
 from tools.regrtest.modules import FOR_TESTS
 
@@ -55,6 +55,8 @@ class Kind:
     """Name of a way to run it → variables."""
     slower: float = 3.0
     """Times as long as it takes the product, about: limits are that much longer."""
+    suppressions: str = ""
+    """CPython's own file of races that it knows of, in its sources."""
 
 
 NO_LEAKS = "detect_leaks=0:allocator_may_return_null=1:handle_segv=0"
@@ -73,7 +75,13 @@ KINDS = {
             {"": {}, "malloc": {"PYTHONMALLOC": "malloc"}},
             slower=12.0,
         ),
-        Kind("thread", (DEBUG,), (Flag("-fsanitize=thread", "data races"), _SANITIZED), slower=30.0),
+        Kind(
+            "thread",
+            (DEBUG,),
+            (Flag("-fsanitize=thread", "data races"), _SANITIZED),
+            slower=30.0,
+            suppressions="Tools/tsan/suppressions.txt",
+        ),
         Kind("free-threaded", (DEBUG, Flag("--disable-gil", "no GIL, and another collector")), slower=5.0),
     )
 }
@@ -88,11 +96,14 @@ def build(workshop: Workshop, kind: Kind, stock: Product, product: Product) -> P
     version = _check_compiler(kind)
     steps = [_step(workshop, kind, each, version) for each in (stock, product)]
     results = workshop.run(*steps)
-    made = [
-        Interpreter(f"{kind.name}-{each.name}", result / FOLDER / "python", SANITIZER_OPTIONS, 120.0 * kind.slower)
-        for each, result in zip((stock, product), results, strict=True)
-    ]
-    return Pair(*made)
+    return Pair(*(_built(kind, each, result) for each, result in zip((stock, product), results, strict=True)))
+
+
+def _built(kind: Kind, product: Product, result: Path) -> Interpreter:
+    environment = dict(SANITIZER_OPTIONS)
+    if kind.suppressions:
+        environment["TSAN_OPTIONS"] += f":suppressions={result / FOLDER / kind.suppressions}"
+    return Interpreter(f"{kind.name}-{product.name}", result / FOLDER / "python", environment, LIMIT * kind.slower)
 
 
 SANITIZER_OPTIONS = {

@@ -54,7 +54,8 @@ def _signature(report: str) -> str:
     header = _HEADER.match(report)
     assert header
     what = _plain(header[2].partition(" on ")[0])
-    return f"{what}: {' | '.join(' < '.join(stack) for stack in stacks[:2])}"
+    both = [" < ".join(stack) for stack in stacks[:2]]
+    return f"{what}: {' | '.join(sorted(both) if 'race' in what else both)}"  # of two threads, either may be the first
 
 
 def _stacks(report: str) -> Iterator[list[str]]:
