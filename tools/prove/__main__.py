@@ -95,10 +95,9 @@ class Proof:
     def _instrumented(self, part: Part, name: str) -> None:
         kind, options = KINDS[name], self.options
         pair = build(self.shop, kind, self.stock, self.product)
-        log = self.shop.cache / "logs" / f"prove-{name}-{self.product.name}.log"
-        log.unlink(missing_ok=True)
-        run_tests(part, pair, () if options.all_tests else load_files(), Bench(kind, options.jobs, self.scratch, log))
-        part.tell(f"    log: {log}")
+        logs = self.shop.cache / "logs"
+        files = () if options.all_tests else load_files()
+        run_tests(part, pair, files, Bench(kind, options.jobs, self.scratch, logs))
         if name in concurrency.PROGRAMS:
             concurrency.run_programs(part, pair, name, self.scratch)
         if name in FUZZED:

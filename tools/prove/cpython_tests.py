@@ -5,18 +5,18 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from builder.errors import BadPins
-from builder.processes import run
+from builder.processes import wait_for
 from tools.prove.builds import Kind, laid_out
 from tools.prove.interpreters import Interpreter, Pair
 from tools.prove.report import Part
 from tools.prove.sanitizers import Reports, logged, read_reports
+from tools.prove.side_by_side import on_both
 
 FILE = Path(__file__).with_name("cpython_tests.toml")
 SECONDS = 1200
@@ -95,7 +95,8 @@ class Bench:
     kind: Kind
     jobs: int
     scratch: Path
-    log: Path
+    logs: Path
+    """Folder for what the tests print, while they do: a file for each interpreter."""
 
 
 def run_tests(part: Part, pair: Pair, files: Sequence[str], bench: Bench) -> None:
@@ -105,9 +106,9 @@ def run_tests(part: Part, pair: Pair, files: Sequence[str], bench: Bench) -> Non
     """
     counted = []
     for way, variables in bench.kind.runs.items():
-        both = [_with(laid_out(each, bench.scratch), variables) for each in pair]
+        both = Pair(*(_with(laid_out(each, bench.scratch), variables) for each in pair))
         name = f"{bench.kind.name} {way}".strip()
-        part.tell(f"  {name}: CPython's tests, {len(files) or 'all'} files")
+        part.tell(f"    {name}: CPython's tests, {len(files) or 'all'} files; logs: {bench.logs}/prove-*.log")
         results, reports = _both(both, files, bench, name)
         for _ in range(AGAIN):
             odd = [each for each, *_ in compare(*results)]
@@ -143,20 +144,17 @@ def _compare_reports(part: Part, name: str, where: str, stock: Reports, patched:
         part.differs(name, where, signature, "no report", patched[signature])
 
 
-def _both(
-    both: Sequence[Interpreter], files: Sequence[str], bench: Bench, name: str
-) -> tuple[list[Results], list[Reports]]:
+def _both(pair: Pair, files: Sequence[str], bench: Bench, name: str) -> tuple[list[Results], list[Reports]]:
     """Both interpreters' results, one after the other if there is one job, else side by side."""
-    with ThreadPoolExecutor(1 if bench.jobs == 1 else 2) as threads:
-        one = partial(_run, files=files, bench=replace(bench, jobs=max(1, bench.jobs // 2)), name=name)
-        found = list(threads.map(one, both))
+    run = partial(_run, files=files, bench=replace(bench, jobs=max(1, bench.jobs // 2)), name=name)
+    found = on_both(pair, run, side_by_side=bench.jobs > 1)
     return [results for results, _ in found], [reports for _, reports in found]
 
 
 def _run(interpreter: Interpreter, files: Sequence[str], bench: Bench, name: str) -> tuple[Results, Reports]:
     folder = bench.scratch / f"{name} {interpreter.name}".replace(" ", "-")
     folder.mkdir(parents=True, exist_ok=True)
-    report = folder / "junit.xml"
+    report, log = folder / "junit.xml", bench.logs / f"prove-{folder.name}.log"
     report.unlink(missing_ok=True)
     variables = {
         "PATH": os.environ["PATH"],
@@ -169,11 +167,18 @@ def _run(interpreter: Interpreter, files: Sequence[str], bench: Bench, name: str
         *(str(interpreter.python), "-m", "test", "-v", f"-j{bench.jobs}", "--junit-xml", str(report)),
         *(f"--timeout={SECONDS * bench.kind.slower:.0f}", "--tempdir", str(folder), *files),
     )
-    words = ("env", "-i", *(f"{variable}={value}" for variable, value in variables.items()), *command)
-    done = run(words, cwd=folder)
-    text = done.stdout + done.stderr
-    with bench.log.open("a", encoding="utf-8") as log:
-        log.write(f"$ {subprocess.list2cmdline(command)}\n{text}\n")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+        wait_for(process)
+    text = log.read_text(encoding="utf-8", errors="replace")
     return parse_results(text, report.read_text(encoding="utf-8") if report.exists() else ""), read_reports(folder)
 
 

@@ -4,24 +4,21 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from builder.cancellation import CancelScope
 from builder.errors import BuildError
 from tools.prove.fuzz.narrow import differs, narrow
-from tools.prove.fuzz.processes import Answers, Cases, digests, on_both
+from tools.prove.fuzz.processes import Answers, Cases, digests
 from tools.prove.interpreters import Pair
 from tools.prove.report import SHOWN, Part
+from tools.prove.side_by_side import on_both, run_all
 
 CHUNK = 200
 """Cases for a digest."""
 SLICE = 20.0
 """Seconds that a process should take at the most: long against its start, short against a run."""
-_INSIST = 0.5
-"""Seconds after which what did not end is ended again."""
 
 
 @dataclass(frozen=True)
@@ -84,18 +81,7 @@ class Fuzzer:
 
     def run(self) -> list[Progress]:
         """Runs it all, with several threads if there may be several processes."""
-        scope = CancelScope()
-        with ThreadPoolExecutor(self.amount.workers) as threads:
-            running: set[Future[None]] = set()
-            try:
-                running |= {threads.submit(scope.run, self._work) for _ in range(self.amount.workers)}
-                for future in wait(running, return_when=FIRST_EXCEPTION).done:
-                    future.result()
-            except BaseException:
-                while running:
-                    scope.cancel()
-                    running = wait(running, _INSIST).not_done
-                raise
+        run_all([self._work] * self.amount.workers, self.amount.workers)
         return self.progress
 
     def _work(self) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tools.prove.fuzz.processes import Answers, Cases, digests, on_both, values
+from tools.prove.fuzz.processes import Answers, Cases, digests, values
 from tools.prove.interpreters import Pair
+from tools.prove.side_by_side import on_both
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,13 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from builder.cancellation import checkpoint, on_cancel
 from builder.processes import kill_group
-from tools.prove.interpreters import Interpreter, Pair
+from tools.prove.interpreters import Interpreter
 
 RUNNER = Path(__file__).with_name("runner.py")
 SUBJECTS = tuple(
@@ -37,8 +34,6 @@ VARIABLES = {
 """All that a runner sees of the environment, besides an interpreter's own and where it keeps bytecode."""
 
 _LAST_LINES = 12
-
-Returned = TypeVar("Returned")
 
 
 @dataclass(frozen=True)
@@ -75,17 +70,6 @@ def digests(interpreter: Interpreter, cases: Cases, chunk: int, scratch: Path) -
 def values(interpreter: Interpreter, cases: Cases, wanted: list[int], scratch: Path) -> Answers:
     """What some of the cases saw, as a literal: a list of names and texts."""
     return _run(interpreter, "values", cases, (cases.first, *wanted), scratch)
-
-
-def on_both(pair: Pair, run: Callable[[Interpreter], Returned], *, side_by_side: bool) -> tuple[Returned, Returned]:
-    """Calls a function for both interpreters: stock's result, and the patched one's."""
-    if not side_by_side:
-        return run(pair.stock), run(pair.patched)
-    context = copy_context()  # with it, the second thread's work is cancelled like the first one's
-    with ThreadPoolExecutor(1) as thread:
-        other = thread.submit(context.run, run, pair.patched)
-        stock = run(pair.stock)
-        return stock, other.result()
 
 
 def _run(interpreter: Interpreter, what: str, cases: Cases, numbers: tuple[int, ...], scratch: Path) -> Answers:
