@@ -90,6 +90,13 @@ def test_a_file_that_crashes_or_fails_for_no_test_is_told() -> None:
     assert list(compare(stock, patched)) == [("test_gc", "passed", "crashed"), ("test_os", "passed", "failed")]
 
 
+def test_a_test_that_is_no_longer_there_is_told_unless_its_file_did_not_come_to_it() -> None:
+    stock = Results({"test_gc": "passed"}, {"test.test_gc.A.test_all": "passed", "test.test_gc.A.test_b": "passed"})
+    missing = Results({"test_gc": "passed"}, {"test.test_gc.A.test_b": "passed"})
+    assert list(compare(stock, missing)) == [("test.test_gc.A.test_all", "passed", "not run")]
+    assert list(compare(stock, Results({"test_gc": "timed"}, {}))) == [("test_gc", "passed", "timed")]
+
+
 def test_what_fails_on_both_is_no_difference() -> None:
     both = parse_results(OUTPUT, REPORT)
     assert list(compare(both, both)) == []

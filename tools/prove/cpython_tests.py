@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ _FILE = re.compile(
 _FAILED = re.compile(r"^(?:ERROR|FAIL): (\S+) \((\S+)\)", re.MULTILINE)
 """As unittest tells of a failure, be it of a test, of one of its subtests, or of what a class or a module needs."""
 _SOUND = ("passed", "skipped")
+NOT_RUN = "not run"
 
 
 @dataclass(frozen=True)
@@ -69,23 +70,22 @@ def parse_results(text: str, report: str) -> Results:
 
 
 def compare(stock: Results, patched: Results) -> Iterator[tuple[str, str, str]]:
-    """Each test and each file that ended otherwise: its name, and how it ended on both."""
+    """Each test and each file that ended otherwise: its name, and how it ended on both.
+
+    Of a file that did not come to its end, the tests that it did not come to are not named.
+    """
+    told = set()
     for name in sorted(stock.tests.keys() | patched.tests):
-        before, after = stock.tests.get(name, "not run"), patched.tests.get(name, "not run")
-        if before != after and "not run" not in (before, after):
+        before, after = stock.tests.get(name, NOT_RUN), patched.tests.get(name, NOT_RUN)
+        file = _file_of(name, (stock, patched))
+        if before != after and (NOT_RUN not in (before, after) or stock.files.get(file) == patched.files.get(file)):
+            told.add(file)
             yield name, before, after
-    told = {name for name in stock.tests.keys() | patched.tests if stock.tests.get(name) != patched.tests.get(name)}
     for file in sorted(stock.files.keys() | patched.files):
-        before, after = stock.files.get(file, "not run"), patched.files.get(file, "not run")
-        if before != after and not _explained(file, before, after, told):
+        before, after = stock.files.get(file, NOT_RUN), patched.files.get(file, NOT_RUN)
+        explained = file in told and {before, after} <= {"passed", "failed"}
+        if before != after and not explained:
             yield file, before, after
-
-
-def _explained(file: str, before: str, after: str, told: Iterable[str]) -> bool:
-    """Whether a file failed because of tests that are told of by themselves."""
-    ends = {before, after}
-    of_the_file = f"test.{file.removeprefix('test.')}"
-    return ends <= {"passed", "failed"} and any(f"{of_the_file}." in f"{name}." for name in told)
 
 
 @dataclass(frozen=True)

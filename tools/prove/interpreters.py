@@ -15,7 +15,7 @@ from builder.product import Product, Products
 STOCK = "upstream"
 """The variant without a patch that is meant to change anything."""
 LIMIT = 120.0
-"""Seconds for a chunk of cases; the slowest took five."""
+"""Seconds for a chunk of cases, of which the slowest takes about one."""
 
 
 @dataclass(frozen=True)
