@@ -37,7 +37,12 @@ def text(fields: Mapping[str, str], diff: str = DIFF, title: str = "Do less") ->
 
 def with_patches(patches: Mapping[str, str]) -> Repository:
     """The repository with these patches of CPython, file name → text; OpenSSL keeps its own."""
-    ours = {path: content for path, content in REPOSITORY.files.contents.items() if not path.startswith(f"{FOLDER}/")}
+    ours = dict(REPOSITORY.files.contents)
+    for path in REPOSITORY.files.below("patches/cpython"):  # other series have some, too
+        if path.endswith("/series"):
+            ours[path] = b""
+        else:
+            del ours[path]
     ours[f"{FOLDER}/series"] = "".join(f"{name} # why\n" for name in patches).encode()
     ours |= {f"{FOLDER}/{name}": content.encode() for name, content in patches.items()}
     return Repository(REPOSITORY.pins, REPOSITORY.products, Materials(ours), REPOSITORY.tools)
