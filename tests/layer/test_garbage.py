@@ -42,9 +42,10 @@ codecs.Codec.ours = Finished(b"of a class ")
 
 def test_a_collection_untracks_what_cannot_be_part_of_a_cycle(layer: Layer) -> None:
     code = """
-import gc, random, weakref
+import gc, random, sys, weakref
 class Node:
     pass
+early = sys.version_info >= (3, 14)  # tuples are untracked as they are made if they can be, and dicts never
 gc.disable()
 plain, nested = tuple([1, "a", None]), tuple([tuple([1]), 2])
 holding, cyclic = tuple([[]]), tuple([[]])
@@ -53,9 +54,9 @@ atoms, deep = {1: []}, {1: []}
 atoms[1] = 2
 for generation in (0, 2):
     gc.collect(generation)
-    assert not gc.is_tracked(plain) and gc.is_tracked(nested) is (generation < 2), generation
+    assert not gc.is_tracked(plain) and gc.is_tracked(nested) is (generation < 2 and not early), generation
     assert gc.is_tracked(holding) and gc.is_tracked(cyclic) and gc.is_tracked(deep)
-    assert gc.is_tracked(atoms) is (generation < 2), generation
+    assert gc.is_tracked(atoms) is (generation < 2 or early), generation
 rng = random.Random(1)
 for turn in range(60):  # tuples and dicts at the ends of the lists and in cycles, some held from outside
     nodes = [Node() for _ in range(30)]
