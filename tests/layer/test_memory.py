@@ -56,7 +56,8 @@ chain = None  # no list, whose buffer malloc() might keep
 for number in range(1_000_000):
     chain = (chain, number)
 most = mib()
-del chain
+while chain:  # one after the other: nested, they would take of the stack, which keeps its memory
+    chain, _ = chain
 print(most - before, mib() - before)
 """
 
@@ -68,7 +69,7 @@ def test_freed_memory_is_kept_up_to_a_share_of_what_the_function_has(layer: Laye
     _, least = map(float, layer.run("-c", KEPT, env=function_of(128)).split())
     assert needed > 80
     assert least < 4
-    assert arenas - 1 <= left - least <= arenas + 1
+    assert arenas - 1 <= left - least < arenas + 2  # one more may be in use, and a part of another
 
 
 @pytest.mark.fast
