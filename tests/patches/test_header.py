@@ -174,6 +174,11 @@ def test_what_a_header_refers_to_is_there(field: str, value: str, problem: str, 
     assert found.startswith(f"{PATH}: {problem}")
 
 
+def test_no_two_patches_of_a_series_have_a_number(root: Path) -> None:
+    twice = with_patches({name: text(GOOD) for name in ("0002-do-less.patch", "0002-do-more.patch")})
+    assert refused(twice, root) == [f"{FOLDER}/0002-do-more.patch: an earlier patch is 0002, too"]
+
+
 def test_every_report_to_upstream_is_named_by_a_patch(root: Path) -> None:
     check_reports(load_patches(REPOSITORY))
     (root / "docs" / "upstream" / "0002-do-less.md").touch()

@@ -64,4 +64,6 @@ def _dangling(patches: Patches, root: Path) -> Iterator[str]:
                 if name.startswith("programs/") and name.removeprefix("programs/") not in ours:
                     yield f"{patch.path}: there is no {name}; there are {', '.join(ours)}"
             earlier = {other.number for other in each[:place]}
+            if patch.number in earlier:
+                yield f"{patch.path}: an earlier patch is {patch.number}, too"
             yield from (f"{patch.path}: no earlier patch is {need}" for need in patch.needs if need not in earlier)
