@@ -6,14 +6,14 @@ from aws_cdk import App, CfnOutput, Duration, Stack
 from aws_cdk import aws_lambda as lambda_
 
 EXAMPLES = Path(__file__).parents[1]
-LAYER = EXAMPLES.parent / "dist" / "cpython-3.13.15-x86_64-packages.zip"
+LAYER = EXAMPLES.parent / "dist" / "cpython-3.14.7-x86_64-packages.zip"
 
 app = App()
-stack = Stack(app, "Python313")
+stack = Stack(app, "Python314")
 layer = lambda_.LayerVersion(
     stack,
     "Python",
-    layer_version_name="python313-packages",
+    layer_version_name="python314-packages",
     code=lambda_.Code.from_asset(app.node.try_get_context("layer") or str(LAYER)),
     compatible_runtimes=[lambda_.Runtime.PROVIDED_AL2023, lambda_.Runtime.PROVIDED_AL2],
     compatible_architectures=[lambda_.Architecture.X86_64],

@@ -4,11 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 role=$1
-layer=${2:-dist/cpython-3.13.15-x86_64-packages.zip}
+layer=${2:-dist/cpython-3.14.7-x86_64-packages.zip}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-arn=$(aws lambda publish-layer-version --layer-name python313-packages --zip-file "fileb://$layer" \
+arn=$(aws lambda publish-layer-version --layer-name python314-packages --zip-file "fileb://$layer" \
     --compatible-runtimes provided.al2023 provided.al2 --compatible-architectures x86_64 \
     --query LayerVersionArn --output text)
 

@@ -11,7 +11,7 @@ terraform {
 variable "layer" {
   type        = string
   description = "The layer's zip, as nox -s build_layer leaves it"
-  default     = "../../dist/cpython-3.13.15-x86_64-packages.zip"
+  default     = "../../dist/cpython-3.14.7-x86_64-packages.zip"
 }
 
 locals {
@@ -22,7 +22,7 @@ locals {
 }
 
 resource "aws_lambda_layer_version" "python" {
-  layer_name               = "python313-packages"
+  layer_name               = "python314-packages"
   filename                 = var.layer
   source_code_hash         = filebase64sha256(var.layer)
   compatible_runtimes      = ["provided.al2023", "provided.al2"]
@@ -47,7 +47,7 @@ data "aws_iam_policy_document" "assume" {
 }
 
 resource "aws_iam_role" "function" {
-  name_prefix        = "python313-"
+  name_prefix        = "python314-"
   assume_role_policy = data.aws_iam_policy_document.assume.json
 }
 

@@ -70,7 +70,7 @@ def test_cfn_lint_accepts_what_the_cdk_synthesises(layer_with_packages: Path, tm
     command = (sys.executable, "-W", "ignore", str(EXAMPLES / "cdk" / "app.py"))
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    template = tmp_path / "Python313.template.json"
+    template = tmp_path / "Python314.template.json"
     lint(template, "--ignore-checks=W3005")  # the dependency of a function on its role is declared twice
     resources = json.loads(template.read_text(encoding="utf-8"))["Resources"].values()
     kinds = sorted(found["Type"].removeprefix("AWS::Lambda::") for found in resources if "Lambda" in found["Type"])
@@ -137,7 +137,7 @@ def test_the_cloudformation_template_creates_a_stack(
     functions = client(fake_aws, "lambda")
     function = functions.get_function_configuration(FunctionName=outputs["Function"])
     # moto names the function's layer differently from Lambda, so only its presence is checked.
-    assert len(functions.list_layer_versions(LayerName="python313-packages")["LayerVersions"]) == len(
+    assert len(functions.list_layer_versions(LayerName="python314-packages")["LayerVersions"]) == len(
         function["Layers"]
     )
     assert (function["Runtime"], function["Handler"]) == ("provided.al2023", "function.handler")
