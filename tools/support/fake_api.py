@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from typing import Any, Literal
 from builder import ROOT
 
 BOOTSTRAP = ROOT / "runtime" / "python" / "bootstrap"
-SAFETY_NET = 60.0
+SAFETY_NET = 300.0
 """Seconds after which a loop that neither exits nor requests another event has failed. No test relies on it."""
 
 ARN = "arn:aws:lambda:eu-west-3:123456789012:function:tested"
@@ -107,23 +108,37 @@ class Listener:
         """``serve`` gets a connection and its number, from 1."""
         self._serve = serve
         self._connections: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
+        self._waker = socket.socket()
+        self._waker.bind(("127.0.0.1", 0))
         self.endpoint = "{}:{}".format(*self._socket.getsockname())
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def close(self) -> None:
-        for each in (self._socket, *self._connections):
+        """Returns when all that was sent before has been read, and every thread has ended."""
+        self._waker.connect(self._socket.getsockname())  # accepted after all the others, of which none is lost
+        self._accepting.join()
+        for connection in self._connections:
+            with suppress(OSError):  # the other side, or the thread, has closed it
+                connection.shutdown(socket.SHUT_RDWR)  # which wakes a thread that waits for more, and no close() does
+        for thread in self._threads:
+            thread.join()
+        for each in (self._socket, self._waker, *self._connections):
             each.close()
 
     def _accept(self) -> None:
         while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return  # Closed: nobody asks any more.
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection, address = self._socket.accept()
             self._connections.append(connection)
-            threading.Thread(target=self._serve, args=(connection, len(self._connections)), daemon=True).start()
+            if address == self._waker.getsockname():
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._threads.append(
+                threading.Thread(target=self._serve, args=(connection, len(self._connections)), daemon=True)
+            )
+            self._threads[-1].start()
 
 
 class FakeApi:
@@ -155,7 +170,7 @@ class FakeApi:
         self.endpoint = self._listener.endpoint
 
     def close(self) -> None:
-        """Closes all connections, and raises the first error of the threads."""
+        """Closes all connections, once what was sent is in ``requests``; raises the first error of the threads."""
         self._listener.close()
         if self.problems:
             raise self.problems[0]
@@ -408,9 +423,16 @@ class Loop:
         environment = {name: value for name, value in environment.items() if value}
         line = command([self.interpreter, "-SPu", str(self.bootstrap), *arguments])
         try:
-            return self._watch(line, environment, api, cwd or self.folder, telemetry, signal)
+            exit_code = self._watch(line, environment, api, cwd or self.folder, telemetry, signal)
         finally:
             api.close()
+        stdout, stderr, written = (path.read_bytes() for path in self._outputs)
+        return Run(list(api.requests), stdout.decode(), stderr.decode(), exit_code, written)
+
+    @property
+    def _outputs(self) -> tuple[Path, Path, Path]:
+        """Files that take the process's output, its errors, and its frames."""
+        return self.folder / "stdout", self.folder / "stderr", self.folder / "telemetry"
 
     def _watch(
         self,
@@ -420,9 +442,10 @@ class Loop:
         cwd: Path,
         telemetry: bool,
         signal: int | None,
-    ) -> Run:
-        paths = [self.folder / name for name in ("stdout", "stderr", "telemetry")]
-        with paths[0].open("wb") as out, paths[1].open("wb") as err, paths[2].open("wb") as frames:
+    ) -> int | None:
+        """Runs the process and ends it; its exit code, or None if it waited."""
+        stdout, stderr, telemetry_log = self._outputs
+        with stdout.open("wb") as out, stderr.open("wb") as err, telemetry_log.open("wb") as frames:
             descriptors = [frames.fileno()] if telemetry else []
             if telemetry:
                 environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(frames.fileno())
@@ -443,8 +466,7 @@ class Loop:
             finally:
                 process.kill()
                 process.wait()
-        stdout, stderr, written = (path.read_bytes() for path in paths)
-        return Run(list(api.requests), stdout.decode(), stderr.decode(), exit_code, written)
+        return exit_code
 
 
 def _wait(process: "subprocess.Popen[bytes]", idle: threading.Event) -> int | None:
