@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +18,8 @@ import builder
 from builder.pins import Archive, Source
 
 ROOT = builder.ROOT
+PATIENCE = 300
+"""Seconds after which a test fails that would hang; none relies on it, and none measures anything by it."""
 
 
 class RecordingReport:
@@ -172,9 +174,24 @@ class PrivateMount:
         return done.stdout
 
 
+@contextmanager
+def held_ports(count: int) -> Iterator[list[int]]:
+    """Ports of the loopback that are free, and that nobody gets but who asks for them by number.
+
+    They are bound here, and nobody listens: a connection is refused. Another socket with SO_REUSEADDR, which servers
+    have, may be bound there as well, and listen.
+    """
+    with ExitStack() as stack:
+        holders = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for holder in holders:
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind(("127.0.0.1", 0))
+        yield [int(holder.getsockname()[1]) for holder in holders]
+
+
 def wait_for_port(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Waits until a server listens; fails the test with its log if it ends, or takes over a minute."""
-    deadline = time.monotonic() + 60
+    """Waits until a server listens; fails the test with its log if it ends, or never does."""
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert process.poll() is None, f"{process.args!r} ended:\n{log.read_text(encoding='utf-8')}"
         with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
@@ -184,8 +201,8 @@ def wait_for_port(port: int, process: "subprocess.Popen[bytes]", log: Path) -> N
 
 
 def wait_until(happened: Callable[[], object]) -> None:
-    """Waits for another process; the limit is there for a test that would hang, not to measure anything."""
-    limit = time.monotonic() + 60
+    """Waits for another process, or thread."""
+    limit = time.monotonic() + PATIENCE
     while not happened():
         assert time.monotonic() < limit, "it never happened"
         time.sleep(0.01)

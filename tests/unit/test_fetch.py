@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import socket
 import sys
 import textwrap
 import zipfile
@@ -19,7 +18,7 @@ from builder.errors import BuildError, FetchFailed, WrongHash
 from builder.fetch import SOURCES_VARIABLE, debian, fetch, pool, pypi, url
 from builder.pins import Archive, load_pins
 
-from .fakes import FileServer, RecordingReport, a_source, cut_after, rest, status, whole
+from .fakes import FileServer, RecordingReport, a_source, cut_after, held_ports, rest, status, whole
 
 CONTENT = bytes(range(256)) * 1000
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -376,18 +375,16 @@ def test_a_redirection_is_followed(
 def test_a_server_that_cannot_be_reached_is_not_tried_for_the_next_file(
     tmp_path: Path, report: RecordingReport
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    archive = replace(ARCHIVE, url=f"http://127.0.0.1:{port}/file")
-    error = failure(tmp_path, report, archive)
-    assert isinstance(error, FetchFailed)
-    assert "refused" in error.why
-    assert report.notes == []  # tries that are repeated are noted
-    with FileServer(port) as late:
-        late.answers = [whole(CONTENT)]
-        assert "could not be reached" in failure(tmp_path, report, archive).why
-        assert late.ranges == []
+    with held_ports(1) as (port,):
+        archive = replace(ARCHIVE, url=f"http://127.0.0.1:{port}/file")
+        error = failure(tmp_path, report, archive)
+        assert isinstance(error, FetchFailed)
+        assert "refused" in error.why
+        assert report.notes == []  # tries that are repeated are noted
+        with FileServer(port) as late:
+            late.answers = [whole(CONTENT)]
+            assert "could not be reached" in failure(tmp_path, report, archive).why
+            assert late.ranges == []
 
 
 # Debian's source package. The machine's apt would need a network, so a stand-in for it is what PATH leads to.

@@ -4,7 +4,6 @@ import base64
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from builder.emulator.call import Call, _run, free_ports
 from builder.emulator.places import Output, Place, run_here
 from builder.errors import BuildError, MissingTool, PortInUse
-from tests.unit.fakes import ROOT
+from tests.unit.fakes import PATIENCE, ROOT
 
 CALL = Call(
     zip=Path("layer.zip"),
@@ -116,11 +115,9 @@ def test_output_comes_while_a_command_runs(tmp_path: Path) -> None:
 
 def test_who_holds_the_output_of_a_command_that_is_over_is_not_waited_for() -> None:
     said: list[bytes] = []
-    start = time.monotonic()
-    assert run_here(("sh", "-c", "sleep 100 & echo $!; head -c 300000 /dev/zero"), {}, said.append) == 0
-    assert time.monotonic() - start < 50
+    assert run_here(("sh", "-c", "sleep 600 & echo $!; head -c 300000 /dev/zero"), {}, said.append) == 0
     number, rest = b"".join(said).split(b"\n", 1)
-    subprocess.run(("kill", number), check=True)
+    subprocess.run(("kill", number), check=True)  # so it is still there
     assert len(rest) == 300_000
 
 
@@ -128,7 +125,7 @@ INTERRUPTED = """
 import os, sys
 from builder.context import report_errors
 from builder.emulator.places import run_here
-command = ("sh", "-c", "echo $$; exec sleep 100")
+command = ("sh", "-c", "echo $$; exec sleep 600")
 show = lambda piece: os.write(1, piece)
 sys.exit(report_errors(lambda terminal: run_here(command, {"PATH": os.environ["PATH"]}, show)))
 """
@@ -139,9 +136,7 @@ def test_who_is_interrupted_ends_the_command() -> None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         number = process.stdout.readline().decode().strip()  # so it waits for the command by now
-        start = time.monotonic()
         process.terminate()
-        process.communicate()
-    assert time.monotonic() - start < 50
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert not Path("/proc", number).exists()

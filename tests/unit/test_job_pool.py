@@ -9,20 +9,30 @@ import pytest
 from builder.executors.host import Host, HostSandbox
 from builder.executors.job_pool import JobPool, Jobserver, JobShares, host_job_pool
 
-from .fakes import wait_until
+from .fakes import PATIENCE, wait_until
 
-MAKEFILE = """
-all: {targets}
-{targets}: ; @echo + >> {log}; sleep 0.1; echo - >> {log}
+TARGET = """\
+echo + >> {log}
+begun() {{ [ $(grep -c + {log}) -ge $1 ]; }}
+tries={tries}
+if begun {first}; then until begun {last} || [ $((tries -= 1)) = 0 ]; do sleep 0.05; done; fi
+sleep 0.1 # in which one too many would be seen
+echo - >> {log}
 """
 
 
-def sandbox(host: Host, name: str, targets: int, log: Path) -> HostSandbox:
-    """One with a makefile, whose targets note in a log when they begin and end."""
+def sandbox(host: Host, name: str, targets: int, log: Path, *, meet: int = 1, after: int = 0) -> HostSandbox:
+    """One with a makefile, whose targets note in a log when they begin and end.
+
+    When ``after`` of them have begun, the next wait for each other until ``meet`` are there.
+    """
     work = host.cache / name
     (work / "src").mkdir(parents=True)
     made = host.sandbox(work, host.cache / f"{name}.log")
-    made.write("src/Makefile", MAKEFILE.format(targets=" ".join(f"t{number}" for number in range(targets)), log=log))
+    script = TARGET.format(log=log, first=after + 1, last=after + meet, tries=PATIENCE * 20)
+    made.write("src/target", script)
+    names = " ".join(f"t{number}" for number in range(targets))
+    made.write("src/Makefile", f"all: {names}\n{names}: ; @sh target\n")
     return made
 
 
@@ -56,7 +66,7 @@ def test_a_step_alone_has_all_jobs(host: Host, log: Path, server: JobPool) -> No
     with server:
         assert server.claim()
         server.lend()
-        sandbox(host, "one", 9, log).run(("make",), {})
+        sandbox(host, "one", 9, log, meet=3).run(("make",), {})
     assert most_at_once(log) == 3
 
 
@@ -65,7 +75,7 @@ def test_what_another_step_has_claimed_its_neighbour_does_not_use(host: Host, lo
         assert server.claim()
         assert server.claim()
         server.lend()
-        sandbox(host, "one", 8, log).run(("make",), {})
+        sandbox(host, "one", 8, log, meet=2).run(("make",), {})
     assert most_at_once(log) == 2
 
 
@@ -74,11 +84,11 @@ def test_a_job_that_comes_free_is_taken_by_the_make_that_runs(host: Host, log: P
     with server:
         for _ in range(3):
             assert server.claim()
-        one = sandbox(host, "one", 20, log)
+        one = sandbox(host, "one", 20, log, meet=3, after=4)
         command, options = ("make",), {"cwd": one.root / "src", "pass_fds": server.descriptors}
         environment = {**one.environment, "MAKEFLAGS": server.makeflags}
         with subprocess.Popen(command, env=environment, **options) as make:  # type: ignore[call-overload]
-            wait_until(lambda: log.exists() and len(log.read_text(encoding="ascii")) > 8)
+            wait_until(lambda: log.exists() and log.read_text(encoding="ascii").count("+") > 4)
             assert most_at_once(log) == 1
             server.release()
             server.release()
@@ -101,7 +111,7 @@ def test_a_make_below_a_make_and_below_a_shell_shares_too(host: Host, log: Path,
         assert server.claim()
         assert server.claim()
         server.lend()
-        one = sandbox(host, "one", 6, log)
+        one = sandbox(host, "one", 6, log, meet=2)
         one.write("src/outer.mk", "all: a b\na: ; $(MAKE) t0 t1 t2\nb: ; sh -c '$(MAKE) t3 t4 t5'\n")
         one.run(("sh", "-c", "make -f outer.mk MAKE='make -f Makefile'"), {})
     assert most_at_once(log) == 2

@@ -15,7 +15,7 @@ from builder.plan.steps import Step
 from builder.prune import DAY, Policy, prune
 from builder.store import Result, Store
 
-from .fakes import ROOT, PrivateMount
+from .fakes import ROOT, PrivateMount, wait_until
 from .test_store import build, holding, kill, lay_older, leftovers, step
 
 
@@ -186,8 +186,11 @@ from pathlib import Path
 from builder.store import Store
 from tests.unit.test_prune import version
 from tests.unit.test_store import build
-for _ in range(int(sys.argv[2])):
-    store = Store(Path(sys.argv[1]))
+cache, enough = map(Path, sys.argv[1:])
+rounds = 0
+while rounds < 100 or not enough.exists():
+    rounds += 1
+    store = Store(cache)
     store.hold((version(1),))
     if not store.has(version(1)):
         build(store, version(1), "x" * 100_000)
@@ -200,25 +203,27 @@ import sys
 from pathlib import Path
 from builder.prune import Policy, prune
 from builder.store import Store
-removed = 0
-while not Path(sys.argv[2]).exists():
-    removed += len(prune(Store(Path(sys.argv[1])), Policy(newest=0, days=0), dry_run=False)) > 1
-print(removed)
+cache, end, removed = map(Path, sys.argv[1:])
+while not end.exists():
+    if len(prune(Store(cache), Policy(newest=0, days=0), dry_run=False)) > 1:
+        with removed.open("a", encoding="ascii") as file:
+            file.write("!")
 """
 
 
 def test_builds_that_start_and_end_while_others_prune_find_results_whole_or_make_them(tmp_path: Path) -> None:
-    cache, end = tmp_path / "cache", tmp_path / "end"
+    cache, enough, end, removed = (tmp_path / name for name in ("cache", "enough", "end", "removed"))
     cache.mkdir()
-    pruners = [
-        subprocess.Popen((sys.executable, "-c", PRUNING, cache, end), cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    user = subprocess.run((sys.executable, "-c", USING, cache, "100"), cwd=ROOT, check=False)
-    end.touch()
-    told = [process.communicate()[0] for process in pruners]
-    assert [user.returncode, *(process.returncode for process in pruners)] == [0, 0, 0]
-    assert sum(map(int, told)) > 1, "nothing was pruned meanwhile"
+    programs = [(PRUNING, cache, end, removed), (PRUNING, cache, end, removed), (USING, cache, enough)]
+    *pruners, user = (subprocess.Popen((sys.executable, "-c", *words), cwd=ROOT) for words in programs)
+    try:
+        wait_until(lambda: removed.exists() and removed.stat().st_size > 1)  # so it does happen meanwhile
+    finally:
+        enough.touch()
+        user.wait()
+        end.touch()
+        endings = [process.wait() for process in (user, *pruners)]
+    assert endings == [0, 0, 0]
 
 
 def test_a_killed_prune_leaves_whole_results_and_what_the_next_one_removes(store: Store) -> None:

@@ -15,10 +15,7 @@ from builder.pins import Archive
 from builder.plan.steps import Step, Unpack
 from builder.scheduler import closure, run_steps
 
-from .fakes import ROOT, a_source
-
-PATIENCE = 30
-"""Seconds after which a test fails that would hang."""
+from .fakes import PATIENCE, ROOT, a_source
 
 
 def a_step(name: str, *inputs: Step) -> Step:
@@ -75,15 +72,19 @@ def test_steps_that_do_not_need_each_other_run_side_by_side(diamond: tuple[Step,
 @pytest.mark.parametrize("jobs", [1, 2, 3])
 def test_no_more_steps_run_than_there_are_jobs(jobs: int) -> None:
     steps = tuple(a_step(str(number)) for number in range(12))
-    running, most = 0, 0
-    lock = threading.Lock()
+    begun, running, most = 0, 0, 0
+    lock, meeting = threading.Lock(), threading.Barrier(jobs, timeout=PATIENCE)
 
     def work(_: Step) -> None:
-        nonlocal running, most
+        nonlocal begun, running, most
         with lock:
+            begun += 1
             running += 1
             most = max(most, running)
-        time.sleep(0.02)
+            is_awaited = begun <= jobs
+        if is_awaited:
+            meeting.wait()
+        time.sleep(0.02)  # in which one too many would be seen
         with lock:
             running -= 1
 
