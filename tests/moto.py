@@ -6,21 +6,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from builder.emulator.call import free_ports
-from tests.unit.fakes import wait_for_port
+from tests.unit.fakes import held_ports, wait_for_port
 
 
 @contextlib.contextmanager
 def moto_server(folder: Path) -> Iterator[str]:
     """Yields its URL; its log goes into ``folder``."""
-    (port,) = free_ports(1)
     log = folder / "moto.log"
-    with log.open("wb") as output:
+    with held_ports(1) as (port,), log.open("wb") as output:
         command = (str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port))
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        wait_for_port(port, process, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+        try:
+            wait_for_port(port, process, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait()

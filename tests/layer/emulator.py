@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from builder.context import cache_folder
-from builder.emulator.call import free_ports
 from builder.emulator.emulator import lay_emulator
 from builder.platform import this_machine
-from tests.unit.fakes import RecordingReport, wait_for_port
+from tests.unit.fakes import PATIENCE, RecordingReport, held_ports, wait_for_port
 from tools.support.product import CONTAINER_FILES, Layer
 
 TASK_IN_CONTAINER = Path("/tmp/task")
@@ -43,7 +42,7 @@ class Function:
     def invoke(self, event: bytes) -> bytes:
         """Sends an event as the platform's front end would, and returns the response's body."""
         # urllib would first load the system's certificates, which takes a fifth of a second under qemu.
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:
             connection.request("POST", "/2015-03-31/functions/function/invocations", event)
             return connection.getresponse().read()
 
@@ -56,35 +55,35 @@ def running(
     layer: Layer, program: Path, task: Path, handler: str, variables: Mapping[str, str] | None = None
 ) -> Iterator[Function]:
     """Runs a handler of the code in ``task``, mounted at /var/task. ``variables`` are the function's."""
-    front, back = free_ports(2)
-    log = task.parent / "log"
-    # A separate /var: the machine's may lack task/, and must not be changed.
-    setup = f"mount -t tmpfs none /mnt; mkdir /mnt/task; mount --bind {task} /mnt/task; mount --rbind /mnt /var"
-    if CONTAINER_FILES:
-        setup = ""
-        _link(TASK_IN_CONTAINER, task)
-    command = layer.at_opt(
-        str(program),
-        f"--runtime-interface-emulator-address=127.0.0.1:{front}",
-        f"--runtime-api-address=127.0.0.1:{back}",
-        "/opt/bootstrap",
-        handler,
-        setup=setup,
-    )
-    environment = {
-        "PATH": os.environ["PATH"],
-        "LAMBDA_TASK_ROOT": "/var/task",
-        "AWS_LAMBDA_FUNCTION_NAME": "function",
-        **(variables or {}),
-    }
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
-        try:
-            wait_for_port(front, process, log)
-            yield Function(front, log)
-        finally:
-            process.terminate()
-            process.wait()
+    with held_ports(2) as (front, back):
+        log = task.parent / "log"
+        # A separate /var: the machine's may lack task/, and must not be changed.
+        setup = f"mount -t tmpfs none /mnt; mkdir /mnt/task; mount --bind {task} /mnt/task; mount --rbind /mnt /var"
+        if CONTAINER_FILES:
+            setup = ""
+            _link(TASK_IN_CONTAINER, task)
+        command = layer.at_opt(
+            str(program),
+            f"--runtime-interface-emulator-address=127.0.0.1:{front}",
+            f"--runtime-api-address=127.0.0.1:{back}",
+            "/opt/bootstrap",
+            handler,
+            setup=setup,
+        )
+        environment = {
+            "PATH": os.environ["PATH"],
+            "LAMBDA_TASK_ROOT": "/var/task",
+            "AWS_LAMBDA_FUNCTION_NAME": "function",
+            **(variables or {}),
+        }
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+            try:
+                wait_for_port(front, process, log)
+                yield Function(front, log)
+            finally:
+                process.terminate()
+                process.wait()
 
 
 def _link(link: Path, target: Path) -> None:

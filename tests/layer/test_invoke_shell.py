@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from tools.support.product import ROOT
 
 pytestmark = pytest.mark.mounts
 
+LONG = ("--timeout=60",)
+"""On a busy machine three seconds, the default, may be too few to start in."""
 SAID = "to standard output\nto standard error\n"
 
 Result = tuple[int, str, str]
@@ -31,7 +32,15 @@ def invoke(tmp_path: Path) -> Invoke:
     task.mkdir()
 
     def run(handler: str, *options: str, event: str = "{}") -> Result:
-        words = ("--in=host", f"--source={task}", f"--zip={layer}", "--event=-", f"--handler={handler}", *options)
+        words = (
+            "--in=host",
+            f"--source={task}",
+            f"--zip={layer}",
+            "--event=-",
+            f"--handler={handler}",
+            *LONG,
+            *options,
+        )
         command = (sys.executable, "-m", "builder", "invoke", *words)
         environment = {**os.environ, "MALLORY": "1", "BASH_ENV": "/nowhere"}
         done = subprocess.run(
@@ -86,8 +95,6 @@ def test_the_function_sees_its_own_environment_and_the_usual_signals(invoke: Inv
 
 
 def test_a_process_that_is_left_behind_is_not_waited_for(invoke: Invoke) -> None:
-    start = time.monotonic()
     code, out, err = invoke("behind")
-    subprocess.run(("kill", out.strip()), check=True)
+    subprocess.run(("kill", out.strip()), check=True)  # so it is still there
     assert code == 0, err
-    assert time.monotonic() - start < 300
