@@ -2,10 +2,10 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from builder.errors import UnknownTarget
 from tests.aws.conftest import Workspace, make_layer
 from tests.aws.fake_aws import ACCOUNT, FakeAws, Reply, Request
 from tests.unit.elf_factory import AARCH64, ElfFile
+from tests.unit.fakes import PATIENCE, wait_until
 from tools.support.product import ROOT
 
 EUROPE = ("eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1", "eu-south-1")
@@ -49,7 +50,7 @@ def test_the_built_layer_is_published_to_every_region_with_its_metadata(workspac
 
 
 def test_regions_are_published_in_parallel_and_no_entry_is_lost(workspace: Workspace) -> None:
-    barrier = threading.Barrier(4, timeout=30)  # breaks if requests are sequential
+    barrier = threading.Barrier(4, timeout=PATIENCE)  # breaks if requests are sequential
 
     def intercept(request: Request) -> None:
         if request.is_publishing():
@@ -374,6 +375,13 @@ def test_several_products_are_refused(workspace: Workspace) -> None:
     assert "This takes one product, and " in done.err
 
 
+def is_pending(pid: int, number: signal.Signals) -> bool:
+    """Whether a signal was sent to a process that the process has not got yet."""
+    status = Path("/proc", str(pid), "status").read_text(encoding="ascii")
+    fields = dict(line.split(":\t", 1) for line in status.splitlines())
+    return any(int(fields[name], 16) >> (number - 1) & 1 for name in ("SigPnd", "ShdPnd"))
+
+
 def test_an_interrupted_run_records_what_was_in_progress(workspace: Workspace) -> None:
     received = threading.Event()
     resume = threading.Event()
@@ -381,7 +389,7 @@ def test_an_interrupted_run_records_what_was_in_progress(workspace: Workspace) -
     def intercept(request: Request) -> None:
         if request.is_publishing():
             received.set()
-            resume.wait(30)
+            resume.wait(PATIENCE)
 
     workspace.aws.intercept = intercept
     path = make_layer(workspace.folder / "dist")
@@ -396,11 +404,11 @@ def test_an_interrupted_run_records_what_was_in_progress(workspace: Workspace) -
     )
     options = (f"--endpoint-url={workspace.aws.url}", f"--record={workspace.registry}")
     process = subprocess.Popen((*command, *options), cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    assert received.wait(60)
+    assert received.wait(PATIENCE)
     process.terminate()
-    time.sleep(0.3)  # The signal must arrive before the response; from outside one cannot tell that it has.
+    wait_until(lambda: not is_pending(process.pid, signal.SIGTERM))  # it must arrive before the response
     resume.set()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert workspace.layers()["python313"]["eu-west-3"]["x86_64"]["cpython-3.13"]["3.13.15"]["arn"] == arn("eu-west-3")

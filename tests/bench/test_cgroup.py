@@ -4,19 +4,19 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.unit.fakes import wait_until
 from tools.bench import cgroup
 from tools.bench.cgroup import MIB, PREFIX, V1, V2, Cgroup, Own, Parent, limited, own_cgroup, parent_for
 from tools.bench.files import Unavailable
 from tools.support.product import ROOT
 
 BLOCK = "block = bytearray(int(__import__('sys').argv[1]) << 20); block[::4096] = block[::4096]"
-SLEEPS = ("sleep", "60")
+SLEEPS = ("sleep", "3600")
 STARTER = f"""
 import signal, subprocess
 from tools.bench.cgroup import REQUESTS, limited, orderly_ends, parent_for
@@ -88,10 +88,7 @@ def test_a_cgroup_is_removed_with_its_processes_when_a_measurement_fails(parent:
 
 
 def wait_for_a_process_in(folder: Path) -> None:
-    deadline = time.monotonic() + 30
-    while not (folder / "cgroup.procs").read_text(encoding="ascii"):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: (folder / "cgroup.procs").read_text(encoding="ascii"))
 
 
 def start(parent: Parent) -> tuple["subprocess.Popen[str]", Path]:
@@ -124,6 +121,7 @@ def test_a_cgroup_is_removed_after_ctrl_c_and_its_like(parent: Parent, requests:
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next_one_but_not_what_is_in_use(parent: Parent) -> None:
+    others = set(parent.folder.glob(f"{PREFIX}*"))  # of whoever measures on this machine, too
     process, folder = start(parent)
     with parent_for(64), limited(parent, 64) as group:
         assert folder.exists()
@@ -133,7 +131,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next_one_but_not_what_is_in_us
         with parent_for(64):
             assert not folder.exists()
             assert group.folder.exists()
-    assert list(parent.folder.glob(f"{PREFIX}*")) == []
+    assert set(parent.folder.glob(f"{PREFIX}*")) <= others
 
 
 def test_more_memory_than_there_is_cannot_be_measured(parent: Parent) -> None:

@@ -154,7 +154,7 @@ def test_a_program_that_does_not_end_is_no_kill_either(
     parent: Parent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "TIMEOUT", 0.5)
-    program = Program(in_place_of_python(tmp_path, "exec sleep 60"), parent, SMALLEST, True, tmp_path)
+    program = Program(in_place_of_python(tmp_path, "exec sleep 3600"), parent, SMALLEST, True, tmp_path)
     with pytest.raises(Failed, match=r"script, 128 MB, block of 7 MiB: longer than 0\.5 s"):
         program.lives(7)
 

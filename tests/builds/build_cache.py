@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -78,7 +79,8 @@ class BuildCache:
         """Kills compilers whose build was killed: they would continue in deleted folders."""
         while orphans := self._processes():
             for pid in orphans:
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it may end by itself
+                    os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)
 
     def _processes(self) -> list[int]:

@@ -3,6 +3,9 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 
 from builder.store import Store
 from tests.unit.fakes import wait_until
@@ -19,6 +22,28 @@ def prune(build_cache: BuildCache, *options: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+def is_in_the_middle(build: "subprocess.Popen[str]", build_cache: BuildCache) -> bool:
+    """Or at its end."""
+    return build.poll() is not None or any((build_cache.cache / "work").glob("*/src"))
+
+
+@contextmanager
+def standing_still(build_cache: BuildCache) -> Iterator["subprocess.Popen[str]"]:
+    """A build in the middle of its steps, which goes on after the block: it must not end before what it is to meet."""
+    while True:
+        build = build_cache.start()
+        wait_until(partial(is_in_the_middle, build, build_cache))
+        build.send_signal(signal.SIGSTOP)
+        if build.poll() is None:
+            break
+        assert build.returncode == 0, build.communicate()
+        build_cache.wipe()  # nobody looked while it ran, on a busy machine
+    try:
+        yield build
+    finally:
+        build.send_signal(signal.SIGCONT)
+
+
 def test_pruning_all_while_a_build_runs_takes_nothing_that_it_needs(
     build_cache: BuildCache, reference: Reference
 ) -> None:
@@ -27,14 +52,8 @@ def test_pruning_all_while_a_build_runs_takes_nothing_that_it_needs(
     for folder in (store.folder, store.root / "store"):  # of another plan, and of an older builder
         (folder / "zlib-x86_64" / "another").mkdir(parents=True)
         (folder / "zlib-x86_64" / "another" / "step.json").write_text("{}", encoding="utf-8")
-    build = build_cache.start()
-    wait_until(lambda: build.poll() is not None or list((build_cache.cache / "work").glob("*/src")))
-    build.send_signal(signal.SIGSTOP)  # it must not end too early: all that later tests need would go
-    try:
-        assert build.poll() is None, build.communicate()
+    with standing_still(build_cache) as build:
         lines = prune(build_cache, "--keep=0")
-    finally:
-        build.send_signal(signal.SIGCONT)
     _, err = build.communicate()
     assert build.returncode == 0, err
     assert build_cache.digests() == reference.digests
@@ -50,8 +69,8 @@ def test_pruning_again_and_again_does_not_disturb_builds_that_start_and_end(
 ) -> None:
     """Between two builds what they have made goes; what took minutes is not old enough."""
     for _ in range(2):
-        build = build_cache.start()
-        told = []
+        with standing_still(build_cache) as build:
+            told = prune(build_cache, "--keep=1")
         while build.poll() is None:
             told += prune(build_cache, "--keep=1")
         _, err = build.communicate()

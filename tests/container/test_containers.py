@@ -60,20 +60,24 @@ def test_standard_error_comes_apart_if_that_is_asked_for(container: Container) -
 
 
 def test_output_is_streamed_while_a_command_runs(container: Container) -> None:
-    seen: list[tuple[bytes, bool]] = []
+    """It sleeps until the first piece of its output has been seen."""
+    seen: list[bytes] = []
+    end = 'for each in /proc/[0-9]*; do [ "$(cat $each/comm)" != sleep ] || kill ${each##*/}; done 2>/dev/null'
 
     def look(piece: bytes) -> None:
-        seen.append((piece, "sleep" in output_of(container, "sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null || true")))
+        seen.append(piece)
+        if len(seen) == 1:
+            wait_until(lambda: "sleep" in output_of(container, "sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null || true"))
+            output_of(container, "sh", "-c", f"{end}; true")
 
-    container.run(("sh", "-c", "echo out; echo err >&2; sleep 1"), {}, look)
-    assert b"".join(piece for piece, _ in seen) in (b"out\nerr\n", b"err\nout\n")
-    assert seen[0][1]
+    container.run(("sh", "-c", "echo out; echo err >&2; sleep 600"), {}, look)
+    assert b"".join(seen) in (b"out\nerr\n", b"err\nout\n")
 
 
 def test_a_command_may_be_silent_for_longer_than_the_engines_timeout(engine: Engine, container: Container) -> None:
-    before, engine.api.timeout = engine.api.timeout, 1
+    before, engine.api.timeout = engine.api.timeout, 10
     try:
-        assert container.run(("sleep", "3"), {}, print) == 0
+        assert container.run(("sleep", "25"), {}, print) == 0
     finally:
         engine.api.timeout = before
 
@@ -118,7 +122,7 @@ def test_memory_is_limited(container: Container) -> None:
 
 def test_processes_are_limited(engine: Engine, image: str) -> None:
     with Container(engine, image, ResourceLimits(MEMORY, processes=20)) as container:
-        many = "for n in $(seq 50); do sleep 5 & done"
+        many = "for n in $(seq 50); do sleep 60 > /dev/null 2>&1 & done"
         output: list[bytes] = []
         assert container.run(("sh", "-c", many), {}, output.append) != 0
         assert b"fork" in b"".join(output).lower()
@@ -154,7 +158,7 @@ def test_a_temporary_image_has_the_files_and_is_removed_afterwards(engine: Engin
 
 def test_a_container_that_is_removed_while_a_command_runs_is_an_error(engine: Engine, container: Container) -> None:
     with pytest.raises(ContainerFailed, match="gone") as caught:
-        container.run(("sh", "-c", "echo on; sleep 60"), {}, lambda _: engine.api.kill(container.id))
+        container.run(("sh", "-c", "echo on; sleep 600"), {}, lambda _: engine.api.kill(container.id))
     assert caught.value.exit_code == 23
 
 
@@ -219,9 +223,12 @@ def test_leftovers_of_a_killed_process_are_swept_and_those_in_use_are_not(engine
 
 def test_leaving_a_container_is_immediate(engine: Engine, image: str) -> None:
     """Ten seconds would mean that a process which ignores SIGTERM got the engine's grace period."""
-    with Container(engine, image, ResourceLimits(MEMORY)):
-        before = time.monotonic()
-    assert time.monotonic() - before < 8
+    seconds = []
+    for _ in range(3):  # a busy engine may take long once
+        with Container(engine, image, ResourceLimits(MEMORY)):
+            before = time.monotonic()
+        seconds.append(time.monotonic() - before)
+    assert min(seconds) < 8
 
 
 def test_an_image_for_an_unknown_architecture_names_what_would_run_it(engine: Engine, tmp_path: Path) -> None:

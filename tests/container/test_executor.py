@@ -158,7 +158,7 @@ def test_a_failure_ends_the_commands_of_other_sandboxes_and_the_container_lives_
 ) -> None:
     scope, another = CancelScope(), make_sandbox(executor, tmp_path / "another")
     with ThreadPoolExecutor() as threads:
-        long = threads.submit(scope.run, partial(sandbox.run, ("sh", "-c", "touch ../out/here; sleep 60 & wait"), {}))
+        long = threads.submit(scope.run, partial(sandbox.run, ("sh", "-c", "touch ../out/here; sleep 600 & wait"), {}))
         wait_until(lambda: executor._ask("ls /$1/out", sandbox.root) == ["here"])
         scope.cancel()
         with pytest.raises(Cancelled):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from builder.platform import this_machine
+from tests.unit.fakes import PATIENCE
 from tools.support.product import CLEAN, PLATFORM, Layer
 
 VALUES = """
@@ -179,13 +180,13 @@ import atexit, sys, threading, time
 atexit.register(print, "at exit")
 kept = open({str(tmp_path / "left")!r}, "w")
 kept.write("not lost")
-threading.Thread(target=lambda: (time.sleep(0.1), print("thread"))).start()
-threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+threading.Thread(target=lambda: (threading.main_thread().join(), print("thread"))).start()
+threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
 print("end", end=" ")
 sys.exit(7)
 """
     command = (layer.python, "-c", code)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=CLEAN, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=CLEAN, timeout=PATIENCE)
     assert (done.returncode, done.stdout, done.stderr) == (7, "end thread\nat exit\n", "")
     assert (tmp_path / "left").read_text(encoding="utf-8") == "not lost"
 

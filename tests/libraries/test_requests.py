@@ -16,7 +16,7 @@ import os, requests
 session = requests.Session()
 
 def handler(event, context):
-    response = session.post(os.environ["URL"], json=event, timeout=30)
+    response = session.post(os.environ["URL"], json=event, timeout=300)
     return [response.status_code, response.json()]
 """
 

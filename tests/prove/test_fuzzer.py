@@ -90,11 +90,15 @@ def test_a_crash_is_a_difference_of_its_case_and_the_next_chunks_are_run(part: P
     assert (progress.cases, progress.skipped) == (200, 100)
 
 
-def test_a_hang_is_ended_and_is_a_difference(part: Part, tmp_path: Path) -> None:
-    progress = run(part, tmp_path, planted(tmp_path / "bin", HANG, WRONG, limit=2.0))
+def test_a_hang_is_ended_and_is_a_difference(told: list[str], tmp_path: Path) -> None:
+    for limit in (2, 8, 32, 128):  # on a busy machine, other cases may take longer than the first of these
+        part = Part("fuzz", KnownDifferences(()), told.append)
+        progress = run(part, tmp_path, planted(tmp_path / "bin", HANG, WRONG, limit=limit))
+        if [each.where for each in part.differences] == [f"seed 1, case {WRONG}"]:
+            break
     (found,) = part.differences
     assert (found.where, found.what) == (f"seed 1, case {WRONG}", "ending")
-    assert found.patched.startswith("no answer for 2 s")
+    assert found.patched.startswith(f"no answer for {limit} s")
     assert progress.cases == 200
 
 
@@ -132,7 +136,7 @@ def test_a_time_is_divided_among_subjects_and_each_runs_at_least_a_chunk(
     amount = Amount(("base64", "json", "sort"), seconds=1.0, chunk=20)
     progress = Fuzzer(Pair(this, this), amount, part, tmp_path).run()
     assert all(each.cases >= 20 and each.cases % 20 == 0 for each in progress)
-    assert sum(each.seconds for each in progress) < 60
+    assert sum(each.seconds for each in progress) < 600
 
 
 def test_a_number_of_cases_is_exact(part: Part, this: Interpreter, tmp_path: Path) -> None:

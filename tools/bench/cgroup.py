@@ -22,7 +22,7 @@ from tools.bench.files import Unavailable
 PREFIX = "bench-memory-"
 REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a measurement early. nox sends SIGTERM 0.3 s after Ctrl-C."""
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds in which a killed process must have left its cgroup."""
 MIB = 1 << 20
 
