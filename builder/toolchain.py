@@ -49,7 +49,13 @@ LINKER_FLAGS = (
     Flag("-s", "no symbol table: names of local functions are half of the file"),
 )
 
-INTERPRETER_FLAGS = (Flag("-flto=thin", "functions of one file are inlined into those of others"),)
+INTERPRETER_FLAGS = (
+    Flag("-flto=thin", "functions of one file are inlined into those of others"),
+    Flag(
+        "-finline-max-stacksize=1024",
+        "but none with a large array: where a recursion ends with an error, CPython leaves 16 KiB of the stack",
+    ),
+)
 
 INTERPRETER_LINKER_FLAGS = (
     Flag("-Wl,--lto-O2", "the optimisation when all files are known; -O3 gains nothing more"),

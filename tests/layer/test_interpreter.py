@@ -142,3 +142,28 @@ def test_nothing_is_written_into_the_layer(layer: Layer) -> None:
     before = sorted(path for path in layer.root.rglob("*"))
     layer.run("-c", "import asyncio, email, sqlite3, xml.etree.ElementTree")
     assert sorted(path for path in layer.root.rglob("*")) == before
+
+
+def test_a_recursion_in_c_ends_with_an_error_whatever_it_calls_last(layer: Layer) -> None:
+    """CPython looks how much of the stack is left before it calls itself, not before it calls what takes much of it."""
+    code = """
+import pickle
+from collections import Counter
+def works(depth):
+    value = Counter  # pickle looks a class up in its module
+    for _ in range(depth):
+        value = [value]
+    try:
+        pickle.dumps(value)
+    except RecursionError:
+        return False
+    return True
+low, high = 0, 200_000
+while high - low > 1:
+    middle = (low + high) // 2
+    low, high = (middle, high) if works(middle) else (low, middle)
+for depth in range(low - 200, low + 10, 3):
+    works(depth)
+print("no crash")
+"""
+    assert layer.run("-c", code) == "no crash\n"
