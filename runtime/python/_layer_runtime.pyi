@@ -11,10 +11,16 @@ class Connection:
 
     ``endpoint`` is ``host:port``, ``[address]:port`` for IPv6; anything else is a ValueError. ``names`` are those of
     the headers that answers are read for, in any case. Every method raises ConnectionError when the other side cannot
-    be reached, goes away, or does not speak HTTP/1.1, and whatever a signal's handler raises. A request is given as one
-    to three pieces. There are no time-outs: the Runtime API answers when there is an event.
+    be reached, goes away, or does not speak HTTP/1.1; then ``failed`` is true. A request is given as one to three
+    pieces. There are no time-outs: the Runtime API answers when there is an event.
+
+    And every method raises whatever a signal's handler raises; then ``failed`` is false, and nothing is lost: what has
+    been sent and read stays as it is. ``ask`` with the same object, and ``end``, go on from there, and give an answer
+    once more if there is one already. What was handed to ``tell``, ``begin``, ``go_on`` or ``end`` has been taken over.
     """
 
+    @property
+    def failed(self) -> bool: ...
     def __new__(cls, endpoint: str, names: tuple[str, ...], /) -> Connection: ...
     def ask(self, request: bytes, /) -> Answer:
         """Sends a request that may be repeated until the answer begins, and waits for it as long as it takes."""
@@ -28,8 +34,11 @@ class Connection:
     def go_on(self, *parts: bytes) -> bool:
         """Sends more of the request; False when the other side, or the function, closed the connection."""
 
-    def end(self) -> Answer:
-        """The answer to the request that was begun."""
+    def end(self, *parts: bytes) -> Answer:
+        """The answer to the request that was begun, after the last of it."""
+
+    def hurry(self, milliseconds: int, /) -> None:
+        """Lets each send and each wait for an answer take no longer than that on this connection; ``ask``'s may."""
 
     def drop(self) -> None:
         """Closes the connection, if there is one."""

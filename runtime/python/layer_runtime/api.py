@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 BASE = "/2018-06-01/runtime"
 ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
+HURRIED_MS = 100
+"""How long a send, and a wait for an answer, may take at the end: the platform gives 500 ms for everything."""
 USER_AGENT = f"static-python-layer/{VERSION} CPython/{sys.version.partition(' ')[0]}"
 
 
@@ -77,7 +79,9 @@ class Invocation:
 class RuntimeApi:
     """The Runtime API at ``host:port``. Every method raises ApiError when its call fails.
 
-    ``invocation`` is the one that is not answered yet; ``is_streaming``: its answer has begun and goes on.
+    ``invocation`` is the one whose answer has not been begun, or goes on as a stream if ``is_streaming``. Both change
+    right before the connection takes over the last of an answer, with no call in between, where Python would run
+    signals' handlers: so whatever those raise, it is known whether there is still something to be answered.
     """
 
     __slots__ = ("_common", "_connection", "_next", "invocation", "is_streaming")
@@ -98,10 +102,8 @@ class RuntimeApi:
             try:
                 status, values, body = answer = self._connection.ask(self._next)
                 break
-            except ConnectionError as error:
-                raise ApiError(f"no next invocation: {error}") from error
-            except Exception as error:  # Raised by a signal's handler: the alarm of an invocation that is over.
-                log.complain(f"while there was no invocation: {type(error).__name__}: {error}")
+            except Exception as error:
+                self._pass_over(error, "no next invocation")
         if status != 200:
             _expect_success("no next invocation", answer)
         self.invocation = Invocation(values, body)
@@ -109,12 +111,10 @@ class RuntimeApi:
 
     def respond(self, invocation: Invocation, body: bytes, content_type: str) -> None:
         """Hands in an invocation's result."""
-        self.invocation = None
         self._post(f"/invocation/{invocation.request_id}/response", body, content_type, _echo(invocation))
 
     def fail(self, invocation: Invocation, error: "ErrorReport") -> None:
         """Says that an invocation failed."""
-        self.invocation = None
         headers = _echo(invocation)
         if cause := error.to_xray():
             headers += f"Lambda-Runtime-Function-XRay-Error-Cause: {cause}\r\n"
@@ -126,16 +126,19 @@ class RuntimeApi:
 
     def begin_stream(self, invocation: Invocation, content_type: str) -> None:
         """Begins a result that is sent piece by piece."""
-        self.is_streaming = True
-        head = (
+        text = (
             f"POST {BASE}/invocation/{invocation.request_id}/response {self._common}"
             f"Content-Type: {_header_safe(content_type)}\r\nTransfer-Encoding: chunked\r\n"
             f"Trailer: {ERROR_TYPE}, {ERROR_BODY}\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n"
             f"{_echo(invocation)}\r\n"
         )
+        head = text.encode()
+        self.is_streaming = True
         try:
-            self._connection.begin(head.encode())
+            self._connection.begin(head)
         except ConnectionError as error:
+            if not self._connection.failed:
+                raise
             raise ApiError(f"the response of {invocation.request_id}: {error}") from error
 
     def send_chunk(self, piece: bytes) -> None:
@@ -145,8 +148,6 @@ class RuntimeApi:
 
     def end_stream(self, invocation: Invocation, error: "ErrorReport | None" = None) -> None:
         """Ends the stream, with the error that cut it short if there is one."""
-        self.invocation = None
-        self.is_streaming = False
         trailers = ""
         if error is not None:
             from binascii import b2a_base64
@@ -154,20 +155,24 @@ class RuntimeApi:
             body = b2a_base64(error.to_json(), newline=False).decode()
             trailers = f"{ERROR_TYPE}: {_header_safe(error.error_type)}\r\n{ERROR_BODY}: {body}\r\n"
         what = f"the response of {invocation.request_id}"
-        self._connection.go_on(f"0\r\n{trailers}\r\n".encode())
+        ending = f"0\r\n{trailers}\r\n".encode()
+        self.invocation = None
+        self.is_streaming = False
         try:
-            answer = self._connection.end()
-        except ConnectionError as problem:
-            raise ApiError(f"{what}: {problem}") from problem
+            answer = self._connection.end(ending)
+        except BaseException as raised:
+            answer = self._finish(what, raised)
         _expect_success(what, answer)
 
     def wait_for_restore(self) -> None:
         """Says that the function is ready for its snapshot, and returns in a copy of it."""
         request = f"GET {BASE}/restore/next {self._common}\r\n".encode()
-        try:
-            answer = self._connection.ask(request)
-        except ConnectionError as error:
-            raise ApiError(f"no restore: {error}") from error
+        while True:
+            try:
+                answer = self._connection.ask(request)
+                break
+            except Exception as error:
+                self._pass_over(error, "no restore")
         _expect_success("no restore", answer)
 
     def fail_restore(self, error: "ErrorReport") -> None:
@@ -178,20 +183,61 @@ class RuntimeApi:
         """Leaves a connection that may have been another machine's."""
         self._connection.drop()
 
+    def hurry(self) -> None:
+        """From now on waits no longer than the process may still have: it has been told to end."""
+        self._connection.hurry(HURRIED_MS)
+
     def _post_error(self, path: str, error: "ErrorReport", error_type: str, headers: str = "") -> None:
         headers += f"{ERROR_TYPE}: {_header_safe(error_type)}\r\n"
         self._post(path, error.to_json(), "application/json", headers)
 
     def _post(self, path: str, body: bytes, content_type: str, headers: str) -> None:
-        head = (
+        text = (
             f"POST {BASE}{path} {self._common}Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
             f"{headers}\r\n"
         )
+        head = text.encode()
+        self.invocation = None
         try:
-            answer = self._connection.tell(head.encode(), body)
-        except ConnectionError as error:
-            raise ApiError(f"POST {path}: {error}") from error
+            answer = self._connection.tell(head, body)
+        except BaseException as raised:
+            answer = self._finish(f"POST {path}", raised)
         _expect_success(f"POST {path}", answer)
+
+    def _pass_over(self, error: Exception, what: str) -> None:
+        """Tells of what a signal's handler raised during a wait: the alarm of an invocation that is over, say.
+
+        Raises ApiError if it was the connection.
+        """
+        if self._connection.failed:
+            raise ApiError(f"{what}: {error}") from error
+        log.complain(f"while there was no invocation: {type(error).__name__}: {error}")
+
+    def _finish(self, what: str, raised: BaseException) -> "Answer":
+        """Goes on with a request that a signal's handler has broken off, and gives its answer.
+
+        What the handler raised is told in the log; if it is to end the process, it is raised when the request is over.
+        """
+        leaving: BaseException | None = None
+        while not self._connection.failed:
+            if isinstance(raised, Exception):
+                log.complain(f"during {what}: {type(raised).__name__}: {raised}")
+            elif leaving is None:
+                leaving = raised
+                self.hurry()
+            try:
+                answer = self._connection.end()
+            except BaseException as another:
+                raised = another
+            else:
+                if leaving is not None:
+                    raise leaving
+                return answer
+        problem = ApiError(f"{what}: {raised}")
+        if leaving is None:
+            raise problem from raised
+        log.complain(f"Runtime API: {problem}")
+        raise leaving
 
 
 def _echo(invocation: Invocation) -> str:

@@ -29,7 +29,7 @@ class Extension:
         self._connection.drop()
         try:
             self._connection.begin(self._next)
-        except ConnectionError as error:
+        except Exception as error:  # Or of a signal's handler, after a restore.
             log.complain(f"No graceful shutdown: {error}")
 
 

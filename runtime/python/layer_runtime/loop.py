@@ -4,7 +4,7 @@ from layer_runtime import environment
 from layer_runtime.api import ApiError, Invocation, RuntimeApi
 from layer_runtime.context import Function, LambdaContext
 from layer_runtime.errors import Fault
-from layer_runtime.lifecycle import leave_copy, process
+from layer_runtime.lifecycle import Terminated, leave_copy, process
 from layer_runtime.log import flush_output, log
 from layer_runtime.payload import Unencodable, decode_event, encode_result
 
@@ -28,6 +28,8 @@ _sample.close()
 Coroutine = type(_sample)
 AsyncGenerator = type(_generator())
 Generator = type(_ for _ in ())
+MOST_PROBLEMS = 100
+"""Times in a row that an error cannot even be handed in; more than signals alone would do."""
 TRACE_ID = "_X_AMZN_TRACE_ID"
 UNFINISHED = frozenset((Coroutine, AsyncGenerator, Generator))
 """Types of results that are still to be worked out; ``types`` has names for them, and is not imported for that."""
@@ -37,10 +39,38 @@ def serve(api: RuntimeApi, handler: "Handler") -> "NoReturn":
     """Answers invocations until the process ends.
 
     Raises SystemExit when the handler asked for that, and ApiError when there is no next invocation to be had.
+
+    A signal's handler may run, and raise, at any line of this package. Wherever that is, the exception ends up here,
+    and what is left of the invocation is brought to its end.
     """
     function = Function()
+    problem: Exception | None = None
+    count = 0
     while True:
-        _answer(api, api.next(), handler, function)
+        try:
+            if problem is not None:
+                _settle(api, problem)
+                problem, count = None, 0
+            while True:
+                _answer(api, api.next(), handler, function)
+        except ApiError:
+            raise
+        except Exception as error:
+            # No call: Python runs no handler of a signal before the try begins anew.
+            problem = error
+            count += 1
+            if count > MOST_PROBLEMS:
+                raise
+
+
+def _settle(api: RuntimeApi, problem: Exception) -> None:
+    """Hands in as an error what came in between, if the invocation has no answer yet."""
+    if process.is_copy:
+        leave_copy(problem)
+    if api.invocation is None:
+        complain(problem)
+    else:
+        _fail(api, api.invocation, problem)
 
 
 def _answer(api: RuntimeApi, invocation: Invocation, handler: "Handler", function: Function) -> None:
@@ -64,7 +94,7 @@ def _answer(api: RuntimeApi, invocation: Invocation, handler: "Handler", functio
         else:
             api.respond(invocation, body, content_type)
     except Exception as error:
-        complain(error)
+        _complain_if_answered(api, error)
 
 
 def _fail(api: RuntimeApi, invocation: Invocation, exception: BaseException) -> None:
@@ -73,13 +103,15 @@ def _fail(api: RuntimeApi, invocation: Invocation, exception: BaseException) -> 
 
     report = ErrorReport(exception, invocation.request_id)
     report.write()
+    if isinstance(exception, Terminated):
+        api.hurry()
     try:
         if api.is_streaming:
             api.end_stream(invocation, report)
         else:
             api.fail(invocation, report)
     except Exception as error:
-        complain(error)
+        _complain_if_answered(api, error)
     if not isinstance(exception, Exception):
         raise exception if isinstance(exception, SystemExit) else SystemExit(1) from None
 
@@ -122,6 +154,13 @@ def _set_trace_id(trace_id: str | None) -> None:
         environment.pop(TRACE_ID)
     else:
         environment.put(TRACE_ID, trace_id)
+
+
+def _complain_if_answered(api: RuntimeApi, error: Exception) -> None:
+    """Raises the error if it came before the answer had begun: ``serve`` begins again."""
+    if api.invocation is not None:
+        raise error
+    complain(error)
 
 
 def complain(error: Exception) -> None:

@@ -24,6 +24,16 @@ enum { TRIES = sizeof(PAUSES) / sizeof(*PAUSES), MOST_PARTS = 3 };
 /* How an operation ended: RAISED has set an exception, BROKEN has left the reason in errno. */
 typedef enum { DONE, BROKEN, RAISED } Outcome;
 
+/* Where an answer goes. Most of it is the stream's input, and stays untouched. */
+typedef struct {
+    Stream stream;
+    int descriptor;
+    bool raised; /* whether a call that failed has set an exception; else there is a reason */
+    const char *reason;
+    PyObject *body;
+} Incoming;
+
+/* Whatever a signal's handler raises, what has been sent and read stays here, and the next call goes on from there. */
 typedef struct {
     PyObject_HEAD
     PyObject *endpoint; /* "host:port" */
@@ -32,7 +42,23 @@ typedef struct {
     int descriptor; /* -1: none */
     dev_t device;
     ino_t file; /* of the descriptor, as it was opened */
-    bool whole; /* the request was sent without a failure so far */
+
+    enum { NOTHING, ASKED, TOLD } exchange; /* ASKED may be repeated until the answer begins, TOLD may not */
+    PyObject *asked;                        /* the request that may be repeated */
+    PyObject *parts[MOST_PARTS];            /* of the request, while they are sent */
+    struct iovec unsent[MOST_PARTS], *next; /* of these parts */
+    size_t unsent_count;
+    int tries;
+    bool on_its_way; /* this connection is the one that the request is for */
+    bool whole;      /* the request was sent without a failure so far */
+    bool ended;      /* nothing is to be added to the request any more */
+    bool reading;    /* the answer has begun */
+    Incoming *incoming;
+    Answer answer;
+    PyObject *values; /* of its headers, once its head is read */
+    PyObject *given;  /* the answer, until another request begins */
+    char failed;      /* the connection itself, and not a signal's handler, was the end of the request */
+    bool busy;        /* a thread is waiting in the kernel, without the GIL */
 } Connection;
 
 /* ---- The socket ------------------------------------------------------------------------------------------------- */
@@ -56,6 +82,16 @@ static Outcome pause_for(int milliseconds)
     return PyErr_CheckSignals() ? RAISED : DONE;
 }
 
+/* Waits for another thread that is sending, or reading. A signal's handler is none: it runs when nothing is waited for. */
+static Outcome wait_for_turn(Connection *self)
+{
+    Outcome outcome = DONE;
+    while (self->busy && outcome == DONE) {
+        outcome = pause_for(1);
+    }
+    return outcome;
+}
+
 /* Whether the descriptor is still the one that was opened, and not what the function opened in its place. */
 static bool is_same(Connection *self)
 {
@@ -64,12 +100,53 @@ static bool is_same(Connection *self)
            status.st_ino == self->file;
 }
 
-static void drop(Connection *self)
+static void forget_parts(Connection *self)
+{
+    self->unsent_count = 0;
+    for (int i = 0; i < MOST_PARTS; i++) {
+        Py_CLEAR(self->parts[i]);
+    }
+}
+
+static void disconnect(Connection *self)
 {
     if (is_same(self)) {
         close(self->descriptor);
     }
     self->descriptor = -1;
+    self->on_its_way = false;
+}
+
+static void drop(Connection *self)
+{
+    disconnect(self);
+    forget_parts(self);
+}
+
+/* Begins an exchange: what belongs to the last one goes, and its connection too if that waits for something. */
+static void begin_exchange(Connection *self, int exchange)
+{
+    if (self->exchange != NOTHING && !self->given) {
+        drop(self);
+    }
+    Py_CLEAR(self->given);
+    Py_CLEAR(self->values);
+    Py_CLEAR(self->incoming->body);
+    Py_CLEAR(self->asked);
+    self->exchange = exchange;
+    self->tries = 0;
+    self->on_its_way = self->ended = self->reading = false;
+    self->whole = true;
+    self->failed = false;
+}
+
+/* Ends an exchange with a ConnectionError. */
+static PyObject *fail(Connection *self, const char *format, const char *reason)
+{
+    drop(self);
+    begin_exchange(self, NOTHING);
+    self->failed = true;
+    return PyErr_Format(PyExc_ConnectionError, format, self->endpoint, reason);
 }
 
 /* An open socket under another number, if the function closed a standard stream: prints would end up in it. */
@@ -136,7 +213,7 @@ static Outcome ensure_connected(Connection *self)
     const char *reason = "";
     for (int try = 0; self->descriptor < 0; try++) {
         if (try == TRIES) {
-            PyErr_Format(PyExc_ConnectionError, "%U cannot be reached: %s", self->endpoint, reason);
+            fail(self, "%U cannot be reached: %s", reason);
             return RAISED;
         }
         Outcome outcome = try_to_connect(self, &reason);
@@ -152,69 +229,105 @@ static void drop_dead(Connection *self)
 {
     char byte;
     if (!is_same(self) || recv(self->descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN) {
-        drop(self); /* With something to read, or its end, it is in no state to take a request. */
+        disconnect(self); /* With something to read, or its end, it is in no state to take a request. */
     }
 }
 
-static Outcome send_parts(int descriptor, struct iovec *parts, size_t count)
+/* Takes parts over, to be sent behind what is still to be sent; false with an exception. */
+static bool take(Connection *self, PyObject *const *arguments, Py_ssize_t count)
 {
-    while (count) {
-        struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-        ssize_t sent = sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT); /* There is room for most. */
+    if (self->unsent_count) { /* It was broken off. Rare enough for a copy. */
+        PyObject *rest = PyBytes_FromStringAndSize(NULL, 0);
+        for (size_t i = 0; rest && i < self->unsent_count; i++) {
+            const struct iovec *part = &self->next[i];
+            PyBytes_ConcatAndDel(&rest, PyBytes_FromStringAndSize(part->iov_base, (Py_ssize_t)part->iov_len));
+        }
+        for (Py_ssize_t i = 0; rest && i < count; i++) {
+            PyBytes_Concat(&rest, arguments[i]);
+        }
+        if (!rest) {
+            return false;
+        }
+        forget_parts(self);
+        self->parts[0] = rest;
+        count = 1;
+    } else {
+        forget_parts(self);
+        for (Py_ssize_t i = 0; i < count; i++) {
+            self->parts[i] = Py_NewRef(arguments[i]);
+        }
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        self->unsent[i] = (struct iovec){PyBytes_AS_STRING(self->parts[i]), (size_t)PyBytes_GET_SIZE(self->parts[i])};
+    }
+    self->next = self->unsent;
+    self->unsent_count = (size_t)count;
+    return true;
+}
+
+/* Sends what is still to be sent. Who refuses a request may answer, and hang up, before all of it is read. */
+static Outcome push(Connection *self)
+{
+    while (self->unsent_count) {
+        struct msghdr message = {.msg_iov = self->next, .msg_iovlen = self->unsent_count};
+        ssize_t sent = sendmsg(self->descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT); /* There is room for most. */
         if (sent < 0 && errno == EAGAIN) {
+            int descriptor = self->descriptor;
+            self->busy = true;
             Py_BEGIN_ALLOW_THREADS
             sent = sendmsg(descriptor, &message, MSG_NOSIGNAL);
             Py_END_ALLOW_THREADS
+            self->busy = false;
         }
         if (sent < 0) {
             Outcome outcome = outcome_of_error();
-            if (outcome == RAISED || errno != EINTR) {
-                return outcome;
+            if (outcome == RAISED) {
+                return RAISED;
+            }
+            if (errno != EINTR) {
+                int error = errno;
+                forget_parts(self);
+                self->whole = false;
+                errno = error;
+                return BROKEN;
             }
             continue;
         }
-        for (; count && (size_t)sent >= parts->iov_len; parts++, count--) {
-            sent -= (ssize_t)parts->iov_len;
+        for (; self->unsent_count && (size_t)sent >= self->next->iov_len; self->next++, self->unsent_count--) {
+            sent -= (ssize_t)self->next->iov_len;
         }
-        if (count) {
-            parts->iov_base = (char *)parts->iov_base + sent;
-            parts->iov_len -= (size_t)sent;
+        if (self->unsent_count) {
+            self->next->iov_base = (char *)self->next->iov_base + sent;
+            self->next->iov_len -= (size_t)sent;
             if (PyErr_CheckSignals()) { /* One may be why it was not all. */
                 return RAISED;
             }
         }
     }
+    forget_parts(self);
     return DONE;
 }
 
 /* ---- The answer ------------------------------------------------------------------------------------------------- */
 
-typedef struct {
-    Stream stream;
-    int descriptor;
-    bool raised; /* whether a call that failed has set an exception; else there is a reason */
-    const char *reason;
-    PyObject *body;
-} Incoming;
-
 static ssize_t receive(Stream *stream, char *to, size_t size, bool whole)
 {
-    Incoming *self = (Incoming *)stream;
+    Incoming *incoming = (Incoming *)stream;
     for (;;) {
-        ssize_t count;
-        Py_BEGIN_ALLOW_THREADS
-        count = recv(self->descriptor, to, size, whole ? MSG_WAITALL : 0);
-        Py_END_ALLOW_THREADS
-        if (count > 0 && whole && (size_t)count < size && PyErr_CheckSignals()) { /* One may be why it was not all. */
-            self->raised = true;
+        if (PyErr_CheckSignals()) { /* One may be why it was not all, the last time. */
+            incoming->raised = true;
             return -1;
         }
+        ssize_t count;
+        Py_BEGIN_ALLOW_THREADS
+        count = recv(incoming->descriptor, to, size, whole ? MSG_WAITALL : 0);
+        Py_END_ALLOW_THREADS
         if (count >= 0) {
             return count;
         }
-        self->raised = outcome_of_error() == RAISED;
-        self->reason = strerror(errno);
-        if (self->raised || errno != EINTR) {
+        if (errno != EINTR) {
+            incoming->raised = false;
+            incoming->reason = strerror(errno);
             return -1;
         }
     }
@@ -222,14 +335,19 @@ static ssize_t receive(Stream *stream, char *to, size_t size, bool whole)
 
 static char *make_room(Stream *stream, size_t size)
 {
-    Incoming *self = (Incoming *)stream;
-    if (self->body) {
-        _PyBytes_Resize(&self->body, (Py_ssize_t)size);
+    Incoming *incoming = (Incoming *)stream;
+    if (incoming->body) {
+        _PyBytes_Resize(&incoming->body, (Py_ssize_t)size);
     } else {
-        self->body = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+        incoming->body = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
     }
-    self->raised = !self->body;
-    return self->body ? PyBytes_AS_STRING(self->body) : NULL;
+    if (!incoming->body) {
+        PyErr_Clear();
+        incoming->raised = false;
+        incoming->reason = "there is no memory for it";
+        return NULL;
+    }
+    return PyBytes_AS_STRING(incoming->body);
 }
 
 /* Waits until there is something to read, however long it takes. A signal that comes between the last look for one
@@ -259,18 +377,20 @@ static Outcome wait_idle(int descriptor)
 }
 
 /* Reads the first bytes of an answer; BROKEN too when the connection ends instead. */
-static Outcome begin_answer(Incoming *self, int descriptor)
+static Outcome begin_answer(Connection *self)
 {
-    Stream *stream = &self->stream; /* Not as a whole: most of it is the input, and stays untouched. */
-    stream->receive = receive;
-    stream->make_room = make_room;
-    stream->start = 0;
-    self->descriptor = descriptor;
-    self->raised = false;
-    self->body = NULL;
+    Incoming *incoming = self->incoming;
+    Stream *stream = &incoming->stream;
+    stream->start = stream->end = 0;
+    incoming->descriptor = self->descriptor;
+    self->answer = (Answer){.reusable = false};
     ssize_t count = receive(stream, stream->input, INPUT_SIZE, false);
-    stream->end = count > 0 ? (size_t)count : 0;
-    return count > 0 ? DONE : self->raised ? RAISED : BROKEN;
+    if (count <= 0) {
+        return count && incoming->raised ? RAISED : BROKEN;
+    }
+    stream->end = (size_t)count;
+    self->reading = true;
+    return DONE;
 }
 
 /* The values of the headers that are wanted, None for one that is not there. */
@@ -299,110 +419,159 @@ static PyObject *values_of(PyObject *names, Text rest)
     return values;
 }
 
+static const char UNREADABLE[] = "%U sent an answer that cannot be read: %s";
+static const char UNANSWERED[] = "%U took a request and closed the connection without an answer";
+
 /* (status, values, body) of an answer that has begun. Drops a connection that is of no more use. */
-static PyObject *finish_answer(Connection *self, Incoming *incoming)
+static PyObject *finish_answer(Connection *self)
 {
-    Answer answer = {.reusable = false};
-    PyObject *values = NULL;
-    const char *problem = read_head(&incoming->stream, &answer);
-    if (!problem) {
-        values = values_of(self->names, answer.headers);
-        incoming->raised = !values;
-        problem = values ? read_body(&incoming->stream, &answer) : FAILED;
+    Incoming *incoming = self->incoming;
+    const char *problem = NULL;
+    if (!self->values) {
+        problem = read_head(&incoming->stream, &self->answer);
+        if (!problem && !(self->values = values_of(self->names, self->answer.headers))) {
+            PyErr_Clear();
+            return fail(self, UNREADABLE, "there is no memory for its headers");
+        }
     }
-    if (!problem && !make_room(&incoming->stream, answer.size)) { /* Not a byte more than has come. */
+    if (!problem) {
+        problem = read_body(&incoming->stream, &self->answer);
+    }
+    if (!problem && !make_room(&incoming->stream, self->answer.size)) { /* Not a byte more than has come. */
         problem = FAILED;
     }
-    if (problem || !answer.reusable || !self->whole) {
+    if (problem == FAILED && incoming->raised) {
+        return NULL; /* Of a signal's handler, and the next call goes on from here. */
+    }
+    if (problem) {
+        return fail(self, UNREADABLE, problem == FAILED ? incoming->reason : problem);
+    }
+    PyObject *values = self->values, *body = incoming->body;
+    self->values = incoming->body = NULL;
+    self->given = Py_BuildValue("iNN", self->answer.status, values, body);
+    if (!self->given) {
+        PyErr_Clear();
+        return fail(self, UNREADABLE, "there is no memory for it");
+    }
+    if (!self->answer.reusable || !self->whole) {
         drop(self);
     }
-    if (!problem) {
-        return Py_BuildValue("iNN", answer.status, values, incoming->body);
-    }
-    Py_XDECREF(values);
-    Py_XDECREF(incoming->body);
-    if (problem != FAILED || !incoming->raised) {
-        const char *reason = problem == FAILED ? incoming->reason : problem;
-        PyErr_Format(PyExc_ConnectionError, "%U sent an answer that cannot be read: %s", self->endpoint, reason);
-    }
-    return NULL;
+    return Py_NewRef(self->given);
 }
 
 /* ---- The methods ------------------------------------------------------------------------------------------------ */
 
 typedef PyObject *const *Arguments;
 
-/* The arguments, all of them bytes, as parts to send; the number of them, or -1 with an exception. */
-static Py_ssize_t parts_of(Arguments arguments, Py_ssize_t count, struct iovec *parts)
+static bool are_parts(Arguments arguments, Py_ssize_t count)
 {
     if (count < 1 || count > MOST_PARTS) {
         PyErr_Format(PyExc_TypeError, "1 to %d parts of a request, not %zd", MOST_PARTS, count);
-        return -1;
+        return false;
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        char *start;
-        Py_ssize_t size;
-        if (PyBytes_AsStringAndSize(arguments[i], &start, &size)) {
-            return -1;
+        if (!PyBytes_Check(arguments[i])) {
+            PyErr_Format(PyExc_TypeError, "a part of a request is bytes, not %.100s", Py_TYPE(arguments[i])->tp_name);
+            return false;
         }
-        parts[i] = (struct iovec){start, (size_t)size};
     }
-    return count;
+    return true;
 }
 
-/* Sends a request, or more of it. Who refuses one may answer, and hang up, before all of it is read: no error yet. But
-   nobody answers what we break off. */
-static Outcome send_on(Connection *self, struct iovec *parts, Py_ssize_t count)
+/* Brings a request that must not be repeated on its way, on a connection that is alive as far as one can know. */
+static Outcome send_on(Connection *self)
 {
-    Outcome outcome = send_parts(self->descriptor, parts, (size_t)count);
-    self->whole = self->whole && outcome == DONE;
-    if (outcome == RAISED) {
-        drop(self);
+    if (!self->on_its_way) {
+        drop_dead(self);
+        if (ensure_connected(self) == RAISED) {
+            return RAISED;
+        }
+        self->on_its_way = true;
     }
-    return outcome;
+    return push(self);
+}
+
+/* The answer to a request that must not be repeated. */
+static PyObject *finish_telling(Connection *self)
+{
+    if (self->given) {
+        return Py_NewRef(self->given);
+    }
+    self->ended = true;
+    Outcome outcome = self->reading ? DONE : send_on(self);
+    if (outcome != RAISED && !self->reading) {
+        outcome = self->whole || is_same(self) ? begin_answer(self) : BROKEN;
+    }
+    switch (outcome) {
+    case DONE:
+        return finish_answer(self);
+    case BROKEN:
+        return fail(self, UNANSWERED, NULL);
+    default:
+        return NULL;
+    }
 }
 
 static PyObject *Connection_ask(Connection *self, PyObject *request)
 {
-    Incoming incoming;
-    for (int try = 0; try < TRIES; try++) {
-        struct iovec part;
-        if (parts_of(&request, 1, &part) < 0 || ensure_connected(self) == RAISED) {
+    if (wait_for_turn(self) == RAISED || !are_parts(&request, 1)) {
+        return NULL;
+    }
+    if (self->exchange == TOLD && !self->given) { /* It was broken off, and nobody has asked for its end. */
+        PyObject *answer = finish_telling(self);
+        if (!answer && !self->failed) {
             return NULL;
         }
-        self->whole = true;
+        PyErr_Clear();
+        Py_XDECREF(answer);
+    }
+    if (self->exchange != ASKED || self->asked != request) {
+        begin_exchange(self, ASKED);
+        self->asked = Py_NewRef(request);
+    } else if (self->given) {
+        return Py_NewRef(self->given);
+    } else if (self->on_its_way && !is_same(self)) { /* A signal's handler closed it. */
+        if (self->reading) {
+            return fail(self, UNREADABLE, "the function closed the connection");
+        }
+        drop(self);
+    }
+    while (!self->reading) {
+        if (self->tries == TRIES) {
+            return fail(self, "%U takes connections and closes them without an answer", NULL);
+        }
+        if (ensure_connected(self) == RAISED || (!self->on_its_way && !take(self, &request, 1))) {
+            return NULL;
+        }
+        self->on_its_way = self->whole = true;
         int descriptor = self->descriptor; /* Another thread may drop it meanwhile. */
-        Outcome outcome = send_parts(descriptor, &part, 1);
+        Outcome outcome = push(self);
         if (outcome == DONE) {
             outcome = wait_idle(descriptor);
         }
         if (outcome == DONE) {
-            outcome = begin_answer(&incoming, descriptor);
+            outcome = begin_answer(self);
         }
-        if (outcome == DONE) {
-            return finish_answer(self, &incoming);
-        }
-        drop(self);
-        if (outcome == RAISED || pause_for(PAUSES[try]) == RAISED) {
+        if (outcome == RAISED) {
             return NULL;
         }
+        if (outcome == BROKEN) {
+            drop(self);
+            if (pause_for(PAUSES[self->tries++]) == RAISED) {
+                return NULL;
+            }
+        }
     }
-    PyErr_Format(PyExc_ConnectionError, "%U takes connections and closes them without an answer", self->endpoint);
-    return NULL;
+    return finish_answer(self);
 }
 
 static PyObject *Connection_begin(Connection *self, Arguments arguments, Py_ssize_t count)
 {
-    struct iovec parts[MOST_PARTS];
-    if (parts_of(arguments, count, parts) < 0) {
+    if (!are_parts(arguments, count)) {
         return NULL;
     }
-    drop_dead(self);
-    if (ensure_connected(self) == RAISED) {
-        return NULL;
-    }
-    self->whole = true;
-    if (send_on(self, parts, count) == RAISED) {
+    begin_exchange(self, TOLD);
+    if (!take(self, arguments, count) || send_on(self) == RAISED) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -410,42 +579,70 @@ static PyObject *Connection_begin(Connection *self, Arguments arguments, Py_ssiz
 
 static PyObject *Connection_go_on(Connection *self, Arguments arguments, Py_ssize_t count)
 {
-    struct iovec parts[MOST_PARTS];
-    if (parts_of(arguments, count, parts) < 0) {
+    if (!are_parts(arguments, count)) {
         return NULL;
     }
-    self->whole = self->whole && is_same(self);
-    if (self->whole && send_on(self, parts, count) == RAISED) {
+    if (self->exchange != TOLD || self->ended) {
+        Py_RETURN_FALSE; /* It is over: a thread of the function's was late. */
+    }
+    if (wait_for_turn(self) == RAISED) {
+        return NULL;
+    }
+    if (self->on_its_way) {
+        self->whole = self->whole && is_same(self);
+    }
+    if (self->whole && (!take(self, arguments, count) || send_on(self) == RAISED)) {
         return NULL;
     }
     return PyBool_FromLong(self->whole);
 }
 
-static PyObject *Connection_end(Connection *self, PyObject *Py_UNUSED(unused))
+static PyObject *Connection_end(Connection *self, Arguments arguments, Py_ssize_t count)
 {
-    Incoming incoming;
-    Outcome outcome = self->whole || is_same(self) ? begin_answer(&incoming, self->descriptor) : BROKEN;
-    if (outcome == DONE) {
-        return finish_answer(self, &incoming);
+    if (count) {
+        PyObject *goes_on = Connection_go_on(self, arguments, count);
+        if (!goes_on) {
+            return NULL;
+        }
+        Py_DECREF(goes_on);
     }
-    drop(self);
-    if (outcome == BROKEN) {
-        PyErr_Format(PyExc_ConnectionError, "%U took a request and closed the connection without an answer",
-                     self->endpoint);
+    if (wait_for_turn(self) == RAISED) {
+        return NULL;
     }
-    return NULL;
+    if (self->exchange != TOLD) {
+        return fail(self, "nothing was begun with %U", NULL);
+    }
+    if (self->on_its_way && !self->given && !is_same(self)) { /* A signal's handler, or the function, closed it. */
+        return fail(self, UNANSWERED, NULL);
+    }
+    return finish_telling(self);
 }
 
 static PyObject *Connection_tell(Connection *self, Arguments arguments, Py_ssize_t count)
 {
     PyObject *begun = Connection_begin(self, arguments, count);
     Py_XDECREF(begun);
-    return begun ? Connection_end(self, NULL) : NULL;
+    return begun ? finish_telling(self) : NULL;
 }
 
 static PyObject *Connection_drop(Connection *self, PyObject *Py_UNUSED(unused))
 {
     drop(self);
+    begin_exchange(self, NOTHING);
+    Py_RETURN_NONE;
+}
+
+static PyObject *Connection_hurry(Connection *self, PyObject *milliseconds)
+{
+    long time = PyLong_AsLong(milliseconds);
+    if (time == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (is_same(self)) {
+        struct timeval most = {.tv_sec = time / 1000, .tv_usec = time % 1000 * 1000};
+        setsockopt(self->descriptor, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most));
+        setsockopt(self->descriptor, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
+    }
     Py_RETURN_NONE;
 }
 
@@ -488,6 +685,14 @@ static PyObject *Connection_new(PyTypeObject *type, PyObject *arguments, PyObjec
     self->endpoint = Py_NewRef(endpoint);
     self->names = Py_NewRef(names);
     self->descriptor = -1;
+    self->incoming = malloc(sizeof(Incoming)); /* What of it is never used takes no memory. */
+    if (!self->incoming) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    self->incoming->stream.receive = receive;
+    self->incoming->stream.make_room = make_room;
+    self->incoming->body = NULL;
     if (!parse_endpoint(self, text)) {
         PyErr_Format(PyExc_ValueError, "%R should be host:port", endpoint);
         Py_CLEAR(self);
@@ -502,6 +707,13 @@ static void Connection_dealloc(Connection *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     drop(self);
+    if (self->incoming) {
+        Py_XDECREF(self->incoming->body);
+        free(self->incoming);
+    }
+    Py_XDECREF(self->asked);
+    Py_XDECREF(self->values);
+    Py_XDECREF(self->given);
     free(self->host);
     free(self->port);
     Py_DECREF(self->endpoint);
@@ -515,8 +727,14 @@ static PyMethodDef methods[] = {
     {"tell", _PyCFunction_CAST(Connection_tell), METH_FASTCALL, NULL},
     {"begin", _PyCFunction_CAST(Connection_begin), METH_FASTCALL, NULL},
     {"go_on", _PyCFunction_CAST(Connection_go_on), METH_FASTCALL, NULL},
-    {"end", (PyCFunction)Connection_end, METH_NOARGS, NULL},
+    {"end", _PyCFunction_CAST(Connection_end), METH_FASTCALL, NULL},
     {"drop", (PyCFunction)Connection_drop, METH_NOARGS, NULL},
+    {"hurry", (PyCFunction)Connection_hurry, METH_O, NULL},
+    {NULL},
+};
+
+static PyMemberDef members[] = {
+    {"failed", Py_T_BOOL, offsetof(Connection, failed), Py_READONLY, NULL},
     {NULL},
 };
 
@@ -524,6 +742,7 @@ static PyType_Slot type_slots[] = {
     {Py_tp_new, Connection_new},
     {Py_tp_dealloc, Connection_dealloc},
     {Py_tp_methods, methods},
+    {Py_tp_members, members},
     {0, NULL},
 };
 

@@ -1,4 +1,7 @@
-/* Reads one HTTP/1.1 answer, head first, as RFC 9112 has it. Nothing of Python in here: a fuzzer drives it alone. */
+/* Reads one HTTP/1.1 answer, head first, as RFC 9112 has it. Nothing of Python in here: a fuzzer drives it alone.
+
+   Reading can be broken off wherever it waits, and goes on from there when the same function is called again: all there
+   is to know is in the stream and in the answer. */
 
 #ifndef ANSWER_H
 #define ANSWER_H
@@ -22,9 +25,9 @@ typedef struct {
 /* Where an answer comes from and where its body goes. */
 typedef struct Stream Stream;
 struct Stream {
-    /* Reads 1 to `size` bytes, all of them if `whole`; 0 at the end, less when it failed, which ends the reading. */
+    /* Reads 1 to `size` bytes, as many as it can if `whole`; 0 at the end, less when it failed or was broken off. */
     ssize_t (*receive)(Stream *, char *to, size_t size, bool whole);
-    /* Makes room for `size` bytes of body, whose beginning stays; NULL when there is none, which ends the reading. */
+    /* Makes room for `size` bytes of body, whose beginning stays; NULL when there is none. */
     char *(*make_room)(Stream *, size_t size);
     size_t start, end; /* what of the input has been received and not been used */
     char input[INPUT_SIZE];
@@ -35,8 +38,10 @@ typedef struct {
     bool reusable; /* the connection can take another request */
     Text headers;  /* in the stream's input, until the body is read */
     enum { SIZED, CHUNKED, TO_THE_END } framing;
+    enum { IN_DATA, BEHIND_DATA, IN_SIZE, IN_TRAILERS } place; /* of a body */
     char *body;
-    size_t room, size; /* of the body; until it is read, `size` is what is announced */
+    size_t room, size; /* of the body; `size` is what has been read */
+    size_t left;       /* of what is announced, or of a chunk */
 } Answer;
 
 /* A function that reads returns NULL, or what is wrong, or this: one of the stream's functions failed, and knows why. */
@@ -174,14 +179,17 @@ static inline const char *parse_head(Text head, Answer *answer)
             answer->framing = CHUNKED;
         } else if (text_is(name, "content-length") && answer->framing != CHUNKED) {
             answer->framing = SIZED;
-            if (!parse_number(value, 10, &answer->size)) {
+            if (!parse_number(value, 10, &answer->left)) {
                 return "its Content-Length is not a number";
             }
         }
     }
     if (status == 204 || status == 304) { /* They have no body, whatever they say. */
         answer->framing = SIZED;
-        answer->size = 0;
+        answer->left = 0;
+    }
+    if (answer->framing == CHUNKED) {
+        answer->place = IN_SIZE;
     }
     return NULL;
 }
@@ -202,20 +210,22 @@ static inline const char *read_head(Stream *stream, Answer *answer)
     return NULL;
 }
 
-/* Adds the next `size` bytes to the body. Room is made as they come: a size is only a claim. */
-static inline const char *receive_body(Stream *stream, Answer *answer, size_t size)
+/* Adds what is left of the announced bytes to the body. Room is made as they come: a size is only a claim. */
+static inline const char *receive_body(Stream *stream, Answer *answer)
 {
-    while (size) {
+    while (answer->left) {
         if (answer->size == answer->room) {
             size_t step = answer->room > BODY_STEP ? answer->room : BODY_STEP;
-            answer->room += size < step ? size : step;
-            answer->body = stream->make_room(stream, answer->room);
-            if (!answer->body) {
+            size_t room = answer->room + (answer->left < step ? answer->left : step);
+            char *body = stream->make_room(stream, room);
+            if (!body) {
                 return FAILED;
             }
+            answer->body = body;
+            answer->room = room;
         }
         size_t free = answer->room - answer->size, there = stream->end - stream->start;
-        size_t piece = size < free ? size : free;
+        size_t piece = answer->left < free ? answer->left : free;
         if (there) {
             piece = piece < there ? piece : there;
             memcpy(answer->body + answer->size, stream->input + stream->start, piece);
@@ -228,7 +238,7 @@ static inline const char *receive_body(Stream *stream, Answer *answer, size_t si
             piece = (size_t)count;
         }
         answer->size += piece;
-        size -= piece;
+        answer->left -= piece;
     }
     return NULL;
 }
@@ -236,38 +246,46 @@ static inline const char *receive_body(Stream *stream, Answer *answer, size_t si
 /* Reads chunks; extensions and trailers are read and left. */
 static inline const char *read_chunks(Stream *stream, Answer *answer)
 {
-    const char *problem;
-    Text line;
-    size_t size;
-    do {
+    for (;;) {
+        const char *problem;
+        Text line;
+        if (answer->place == IN_DATA) {
+            if ((problem = receive_body(stream, answer))) {
+                return problem;
+            }
+            answer->place = BEHIND_DATA;
+        }
         if ((problem = receive_up_to(stream, "\r\n", &line))) {
             return problem;
         }
-        if (!parse_number(trimmed(split_off(&line, ";")), 16, &size)) {
-            return "the size of a chunk is not a number";
-        }
-        if (size) {
-            if ((problem = receive_body(stream, answer, size)) || (problem = receive_up_to(stream, "\r\n", &line))) {
-                return problem;
+        switch (answer->place) {
+        case IN_SIZE:
+            if (!parse_number(trimmed(split_off(&line, ";")), 16, &answer->left)) {
+                return "the size of a chunk is not a number";
             }
+            answer->place = answer->left ? IN_DATA : IN_TRAILERS;
+            break;
+        case BEHIND_DATA:
             if (line.size) {
                 return "a chunk does not end where it should";
             }
+            answer->place = IN_SIZE;
+            break;
+        default:
+            if (!line.size) {
+                return NULL;
+            }
         }
-    } while (size);
-    do {
-        if ((problem = receive_up_to(stream, "\r\n", &line))) {
-            return problem;
-        }
-    } while (line.size);
-    return NULL;
+    }
 }
 
 static inline const char *read_to_the_end(Stream *stream, Answer *answer)
 {
     for (;;) {
-        size_t there = stream->end - stream->start;
-        const char *problem = receive_body(stream, answer, there);
+        if (!answer->left) {
+            answer->left = stream->end - stream->start;
+        }
+        const char *problem = receive_body(stream, answer);
         if (problem) {
             return problem;
         }
@@ -284,20 +302,10 @@ static inline const char *read_to_the_end(Stream *stream, Answer *answer)
 /* Reads the body behind a head. */
 static inline const char *read_body(Stream *stream, Answer *answer)
 {
-    size_t announced = answer->size;
-    const char *problem;
-    answer->size = 0;
-    switch (answer->framing) {
-    case SIZED:
-        problem = receive_body(stream, answer, announced);
-        break;
-    case CHUNKED:
-        problem = read_chunks(stream, answer);
-        break;
-    default:
-        problem = read_to_the_end(stream, answer);
-    }
-    if (stream->start < stream->end) {
+    const char *problem = answer->framing == SIZED     ? receive_body(stream, answer)
+                          : answer->framing == CHUNKED ? read_chunks(stream, answer)
+                                                       : read_to_the_end(stream, answer);
+    if (!problem && stream->start < stream->end) {
         answer->reusable = false; /* What follows an answer answers nothing that was asked. */
     }
     return problem;
