@@ -106,11 +106,6 @@ def handler(event, context):
     assert changed is False
 
 
-def test_a_module_of_the_functions_own_that_is_called_logging_is_left_alone(loop: Loop) -> None:
-    loop.write("logging.py", "mine = True")
-    assert loop("import logging\ndef handler(event, context): return logging.mine").result is True
-
-
 def test_logging_that_sitecustomize_has_imported_is_set_up(loop: Loop) -> None:
     loop.write("hooks/sitecustomize.py", "import logging")
     loop.variables["PYTHONPATH"] = str(loop.task_root / "hooks")

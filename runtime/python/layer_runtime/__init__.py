@@ -9,7 +9,7 @@ The modules, in the order in which an event meets them:
 - ``payload``: event and result as JSON. ``context``: the handler's second argument. ``caller``: who called.
 - ``errors``, ``report``: what went wrong, as the Runtime API, X-Ray and the log want it.
 - ``log``: where records go. ``function_logging``: what the function logs with ``logging``.
-- ``imports``: what waits for the function to import something.
+- ``imports``: what waits for the function to import something. ``managed``: what it puts into ``awslambdaric``.
 - ``coroutines``, ``streaming``: handlers that are ``async``, and responses that leave piece by piece.
 - ``lifecycle``, ``extension``, ``snapstart``: how the process ends, and how it is copied.
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from layer_runtime.context import LambdaContext
 
 
+W3C_FIELDS = ("traceparent", "tracestate", "baggage")
+
+
 class _Record:
     """Fields of a JSON object as attributes; None where it has none."""
 
@@ -47,7 +50,10 @@ def describe(context: "LambdaContext", invocation: "Invocation") -> None:
     fields = _object_in_header("Client Context", invocation.client_context)
     if fields is not None:
         context.client_context = ClientContext(fields)
-        context._w3c = fields.get("w3c")  # noqa: SLF001 - its own business, done here
+        w3c = fields.get("w3c")
+        if isinstance(w3c, dict):
+            told = {name: w3c[name] for name in W3C_FIELDS if isinstance(w3c.get(name), str)}
+            context._w3c_fields = told  # noqa: SLF001 - its own business, done here
     fields = _object_in_header("Cognito Identity", invocation.cognito_identity)
     if fields is not None:
         context.identity = CognitoIdentity(fields.get("cognitoIdentityId"), fields.get("cognitoIdentityPoolId"))

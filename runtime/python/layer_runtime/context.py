@@ -7,12 +7,11 @@ from layer_runtime.log import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from layer_runtime.api import Invocation
     from layer_runtime.caller import ClientContext
-
-W3C_FIELDS = ("traceparent", "tracestate", "baggage")
 
 
 class CognitoIdentity:
@@ -44,8 +43,11 @@ class Function:
 class LambdaContext:
     """One invocation, for its handler; the attributes are the managed runtime's.
 
-    Raises Fault when the invocation tells of its caller in what is no JSON object.
+    Names that begin with an underscore are its too: public code reads them. Raises Fault when the invocation tells of
+    its caller in what is no JSON object.
     """
+
+    _w3c_fields: "Mapping[str, str]" = {}  # noqa: RUF012 - never changed
 
     def __init__(self, function: Function, invocation: "Invocation") -> None:
         self.aws_request_id = invocation.request_id
@@ -58,8 +60,7 @@ class LambdaContext:
         self.client_context: ClientContext | None = None
         self.identity = CognitoIdentity()
         self.tenant_id = invocation.tenant_id
-        self._w3c: Any = None
-        self._deadline_in_ms = invocation.deadline_in_ms
+        self._epoch_deadline_time_in_ms = invocation.deadline_in_ms
         if invocation.client_context or invocation.cognito_identity:
             from layer_runtime.caller import describe
 
@@ -67,12 +68,11 @@ class LambdaContext:
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the platform ends this invocation; 0 when they are over."""
-        return max(0, self._deadline_in_ms - time.time_ns() // 1_000_000)
+        return max(0, self._epoch_deadline_time_in_ms - time.time_ns() // 1_000_000)
 
     def w3c(self) -> dict[str, str]:
         """The W3C trace context that came with the call: ``traceparent``, ``tracestate``, ``baggage``."""
-        fields = self._w3c if isinstance(self._w3c, dict) else {}
-        return {name: fields[name] for name in W3C_FIELDS if isinstance(fields.get(name), str)}
+        return dict(self._w3c_fields)
 
     def log(self, message: object) -> None:
         """Writes the message to the log as it is, with no line end of its own."""

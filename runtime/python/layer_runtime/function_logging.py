@@ -23,7 +23,7 @@ def set_up() -> None:
     """Puts the handler on the root logger, and the level that the function's configuration has."""
     logging.Formatter.converter = time.gmtime
     root = logging.getLogger()
-    handler = LambdaLoggerHandler()
+    handler = (LambdaLoggerHandlerWithFrameType if log.is_json or log.level else LambdaLoggerHandler)(LogSink())
     handler.setFormatter(JsonFormatter() if log.is_json else TextFormatter(TEXT, "%Y-%m-%dT%H:%M:%S"))
     handler.addFilter(LambdaLoggerFilter())
     if log.level in logging.getLevelNamesMapping():
@@ -40,15 +40,36 @@ class LambdaLoggerFilter(logging.Filter):
         return True
 
 
+class LogSink:
+    """What the managed runtime's handlers write to, for those who write to it themselves."""
+
+    def log(self, msg: str, frame_type: object = None) -> None:  # noqa: ARG002 - part of its signature
+        """Writes the message as it is; with no descriptor for frames, their type is nothing."""
+        log.write(msg)
+
+
 class LambdaLoggerHandler(logging.Handler):
-    """Hands records to the log; with their level where the platform filters by it."""
+    """Hands records to the log."""
+
+    def __init__(self, log_sink: LogSink) -> None:
+        super().__init__()
+        self.log_sink = log_sink
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            level = record.levelno if log.is_json or log.level else None
-            log.write(self.format(record), level, isinstance(self.formatter, JsonFormatter))
+            log.write(self.format(record), self._level_of(record), isinstance(self.formatter, JsonFormatter))
         except Exception:
             self.handleError(record)
+
+    def _level_of(self, _record: logging.LogRecord) -> int | None:
+        return None
+
+
+class LambdaLoggerHandlerWithFrameType(LambdaLoggerHandler):
+    """With their level, where the platform filters by it. Libraries know it by its name, and leave its format alone."""
+
+    def _level_of(self, _record: logging.LogRecord) -> int | None:
+        return _record.levelno
 
 
 class TextFormatter(logging.Formatter):

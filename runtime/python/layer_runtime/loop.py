@@ -130,6 +130,8 @@ def _run(api: RuntimeApi, invocation: Invocation, handler: "Handler", function: 
         return b"", ""
     try:
         return encode_result(result)
+    except Fault:
+        raise
     except Exception as error:  # Not only Unencodable: a dict or an _asdict of the function's own may raise anything.
         reason = str(error) if isinstance(error, Unencodable) else f"{type(error).__name__}: {error}"
         raise Fault("Runtime.MarshalError", f"Unable to marshal response: {reason}", error) from None

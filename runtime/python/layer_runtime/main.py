@@ -5,8 +5,9 @@ import posix
 import sys
 
 from layer_runtime import environment, imports
+from layer_runtime import handler as function
 from layer_runtime.api import ApiError, RuntimeApi
-from layer_runtime.handler import find_handler, prepare_handler
+from layer_runtime.handler import prepare_handler
 from layer_runtime.lifecycle import Terminated, leave_on_time, process
 from layer_runtime.log import log
 from layer_runtime.loop import serve
@@ -60,9 +61,10 @@ def _load_and_serve(api: RuntimeApi, endpoint: str) -> int:
         from layer_runtime.extension import register
 
         extension = register(endpoint)
-    imports.install()
+    imports.install(api)
+    managed = sys.modules.get(imports.MANAGED_LOOP)  # Only when sitecustomize has asked for it.
     try:
-        handler = prepare_handler(find_handler(environment.get("_HANDLER") or ""), api)
+        handler = prepare_handler((managed or function).find_handler(environment.get("_HANDLER") or ""), api)
     except Terminated:
         raise
     except BaseException as exception:  # Whatever stops the function from loading, the platform is told.
@@ -70,7 +72,10 @@ def _load_and_serve(api: RuntimeApi, endpoint: str) -> int:
 
         report = ErrorReport(exception)
         report.write()
-        api.fail_init(report)
+        if managed := sys.modules.get(imports.MANAGED_LOOP):
+            managed.fail_init(report)
+        else:
+            api.fail_init(report)
         return 1
     if environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         from layer_runtime.snapstart import take_snapshot
@@ -116,7 +121,9 @@ def _prepare_imports(prefix: str, task_root: str) -> None:
     except OSError:
         pass  # The handler's module will be missing, and that error names it.
     folders = [task_root, f"{prefix}/python/lib/{PYTHON}/site-packages", f"{prefix}/python"]
-    sys.path[:] = [*folders, *(folder for folder in sys.path if folder not in folders)]
+    others = [folder for folder in sys.path if folder not in folders]
+    sys.path[:] = [*folders, *others]
+    imports.install_managed(others)
     # The names that site would have given to everybody.
     vars(builtins).update(exit=sys.exit, quit=sys.exit)
     _run_site_hooks(folders)

@@ -57,7 +57,7 @@ class ErrorReport:
     def to_json(self) -> bytes:
         """The body that ``/error`` and ``/init/error`` want."""
         # A lone surrogate has no UTF-8. Python's escape for it happens to be JSON's.
-        return to_json(self._fields()).encode("utf-8", "backslashreplace")
+        return to_json(self.fields()).encode("utf-8", "backslashreplace")
 
     def to_xray(self) -> str:
         """The cause for X-Ray: JSON in ASCII, as a header can carry it; empty when it is too large for one."""
@@ -88,12 +88,13 @@ class ErrorReport:
             *_indented(self.stack),
             *self.lines_of_relatives(),
         ]
-        log.write_error(lines, {**self._fields(), **self.more_fields()})
+        log.write_error(lines, {**self.fields(), **self.more_fields()})
 
     def headline(self) -> str:
         return f"{self.error_type}: {self.message}" if self.message else self.error_type
 
-    def _fields(self) -> "dict[str, Any]":
+    def fields(self) -> "dict[str, Any]":
+        """What the Runtime API is told."""
         return {
             "errorMessage": self.message,
             "errorType": self.error_type,

@@ -1,0 +1,5 @@
+"""How records are written."""
+
+from layer_runtime.function_logging import JsonFormatter
+
+__all__ = ["JsonFormatter"]
