@@ -20,7 +20,7 @@ def frame(loop: Loop, line: int, name: str, text: str) -> str:
 def test_an_exception_is_told_with_the_frames_of_the_function_alone(loop: Loop) -> None:
     run = loop(FAILING, event("é"))
     assert run.post.path == "/2018-06-01/runtime/invocation/request-1/error"
-    assert run.post.headers["lambda-runtime-function-error-type"] == "ValueError"
+    assert run.post.headers["lambda-runtime-function-error-type"] == "Function.ValueError"
     assert run.post.headers["content-type"] == "application/json"
     assert run.error == {
         "errorMessage": "no: é",
@@ -78,11 +78,11 @@ def test_any_exception_can_be_told(loop: Loop, code: str, error_type: str, messa
 
 def test_an_error_type_that_no_header_can_carry_is_made_to_fit(loop: Loop) -> None:
     run = loop("class Zoë(Exception): pass\ndef handler(event, context): raise Zoë")
-    assert run.post.headers["lambda-runtime-function-error-type"] == "Zo?"
+    assert run.post.headers["lambda-runtime-function-error-type"] == "Function.Zo?"
 
 
 def test_a_function_that_shadows_what_traceback_needs_still_gets_its_stack(loop: Loop) -> None:
-    loop.write("textwrap.py", "raise RuntimeError('not the one you think')")
+    loop.write("tokenize.py", "raise RuntimeError('not the one you think')")
     run = loop(FAILING, event("x"))
     assert run.error["stackTrace"] == [
         f'  File "{loop.task_root / "function.py"}", line {line}, in {name}\n'

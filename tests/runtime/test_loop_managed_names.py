@@ -133,7 +133,7 @@ def test_an_error_is_the_same_with_a_tracker_as_without(loop: Loop) -> None:
     frames = with_it.json["stackTrace"]
     assert frames[-1:] == without.json["stackTrace"]
     assert with_it.json["errorMessage"] == without.json["errorMessage"]
-    assert with_it.headers["lambda-runtime-function-error-type"] == "ValueError"
+    assert with_it.headers["lambda-runtime-function-error-type"] == "Function.ValueError"
 
 
 def test_what_a_handler_puts_in_their_place_is_used_from_the_next_invocation_on(loop: Loop) -> None:

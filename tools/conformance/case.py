@@ -23,7 +23,10 @@ class Rule(Enum):
     CHAINED = "Beyond: causes, contexts, notes and members of groups reach the log."
     CHARSET = "An `application/json` body is decoded, whatever parameters follow the type."
     CONTEXT_TYPE = "Client context that is no object is `Runtime.LambdaContextUnmarshalError`."
-    ERROR_TYPE = "`/error` carries `Lambda-Runtime-Function-Error-Type`."
+    ERROR_TYPE = (
+        "`/error` carries `Lambda-Runtime-Function-Error-Type`, as `Function.…` for the function's own: "
+        "the platform keeps those, and takes anything else for `Runtime.Unknown`."
+    )
     EXIT = "Beyond: a handler that leaves the process has its error posted first, and its exit code kept."
     EXIT_TYPE = "SystemExit is told as `Runtime.ExitError`, wherever it is raised."
     FORM = "`Runtime.MalformedHandlerName` says what form a name should have."

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 BASE = "/2018-06-01/runtime"
 ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
+TIMED_OUT = 410
+"""Status of an answer to an invocation that the platform has ended, and told its caller about."""
 HURRIED_MS = 100
 """How long a send, and a wait for an answer, may take at the end: the platform gives 500 ms for everything."""
 USER_AGENT = f"static-python-layer/{VERSION} CPython/{sys.version.partition(' ')[0]}"
@@ -28,7 +30,10 @@ class ApiError(Exception):
 
 
 class Invocation:
-    """One event and what the Runtime API says about it; None is a header that was not sent."""
+    """One event and what the Runtime API says about it; None is a header that was not sent, or is empty.
+
+    Lambda Managed Instances send all of them, and empty those that there is nothing to say in.
+    """
 
     HEADERS = (
         "lambda-runtime-aws-request-id",
@@ -60,16 +65,18 @@ class Invocation:
             request_id,
             deadline,
             arn,
-            self.trace_id,
+            trace_id,
             self.client_context,
             self.cognito_identity,
-            self.tenant_id,
+            tenant_id,
             self.invocation_id,
             content_type,
         ) = values
         if not request_id:
             raise ApiError("the next invocation has no request id")
         self.request_id = request_id
+        self.trace_id = trace_id or None
+        self.tenant_id = tenant_id or None
         self.deadline_in_ms = int(deadline) if deadline and deadline.isdecimal() else 0
         self.function_arn = arn or ""
         self.content_type = content_type or "application/json"
@@ -118,7 +125,9 @@ class RuntimeApi:
         headers = _echo(invocation)
         if cause := error.to_xray():
             headers += f"Lambda-Runtime-Function-XRay-Error-Cause: {cause}\r\n"
-        self._post_error(f"/invocation/{invocation.request_id}/error", error, error.error_type, headers)
+        # The platform keeps Runtime.… and Function.…, and takes anything else for Runtime.Unknown.
+        kept = error.error_type if "." in error.error_type else f"Function.{error.error_type}"
+        self._post_error(f"/invocation/{invocation.request_id}/error", error, kept, headers)
 
     def fail_init(self, error: "ErrorReport", error_type: str | None = None) -> None:
         """Says that the function could not be loaded, under a type of the platform's if there is one."""
@@ -162,7 +171,7 @@ class RuntimeApi:
             answer = self._connection.end(ending)
         except BaseException as raised:
             answer = self._finish(what, raised)
-        _expect_success(what, answer)
+        _expect_taken(what, answer)
 
     def wait_for_restore(self) -> None:
         """Says that the function is ready for its snapshot, and returns in a copy of it."""
@@ -202,7 +211,7 @@ class RuntimeApi:
             answer = self._connection.tell(head, body)
         except BaseException as raised:
             answer = self._finish(f"POST {path}", raised)
-        _expect_success(f"POST {path}", answer)
+        _expect_taken(f"POST {path}", answer)
 
     def _pass_over(self, error: Exception, what: str) -> None:
         """Tells of what a signal's handler raised during a wait: the alarm of an invocation that is over, say.
@@ -248,6 +257,13 @@ def _echo(invocation: Invocation) -> str:
 def _header_safe(text: str) -> str:
     """An exception's class may have any name; a header is printable ASCII."""
     return "".join(character if " " <= character <= "~" else "?" for character in text)
+
+
+def _expect_taken(what: str, answer: "Answer") -> None:
+    if answer[0] == TIMED_OUT:
+        log.warn(f"{what}: it came too late, the invocation had timed out")
+    else:
+        _expect_success(what, answer)
 
 
 def _expect_success(what: str, answer: "Answer") -> None:

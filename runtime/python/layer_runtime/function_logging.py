@@ -6,7 +6,7 @@ Class names are the managed runtime's, because libraries look for them.
 import logging
 import time
 
-from layer_runtime.log import TIMESTAMP, log
+from layer_runtime.log import log, timestamp
 from layer_runtime.payload import to_log_json
 
 TYPE_CHECKING = False
@@ -83,12 +83,9 @@ class TextFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
-    def __init__(self) -> None:
-        super().__init__(datefmt=TIMESTAMP)
-
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = {
-            "timestamp": self.formatTime(record, self.datefmt),
+            "timestamp": timestamp(record.created),
             "level": logging.getLevelName(min(50, max(0, record.levelno)) // 10 * 10),
             "message": record.msg if isinstance(record.msg, dict) and not record.args else record.getMessage(),
             "logger": record.name,

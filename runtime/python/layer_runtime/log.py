@@ -19,9 +19,11 @@ STDERR = 2
 DESCRIPTOR = "_LAMBDA_TELEMETRY_LOG_FD"
 TEXT_FRAME = 0xA55A0003
 JSON_FRAME = 0xA55A0002
-TIMESTAMP = "%Y-%m-%dT%H:%M:%SZ"
+MILLISECONDS = "LAMBDA_LOG_MILLISECONDS"
+"""The variable that gives the times of JSON records milliseconds; the managed runtime's have whole seconds."""
 ERROR = 40
-"""``logging.ERROR``, without ``logging``."""
+WARNING = 30
+"""``logging.ERROR`` and ``logging.WARNING``, without ``logging``."""
 
 
 class Log:
@@ -82,10 +84,17 @@ class Log:
 
     def complain(self, message: str) -> None:
         """What the loop itself has to say."""
+        self._say(message, ERROR, "ERROR")
+
+    def warn(self, message: str) -> None:
+        """What it has to say that is nobody's fault."""
+        self._say(message, WARNING, "WARNING")
+
+    def _say(self, message: str, level: int, name: str) -> None:
         flush_output()
-        fields = {"message": message, "requestId": self.request_id or ""}
-        text = _error_object(fields) if self.is_json else f"[ERROR] {message}"
-        if not self._write_frame(text, _frame_type(ERROR, self.is_json)):
+        fields = {"level": name, "message": message, "requestId": self.request_id or ""}
+        text = _error_object(fields) if self.is_json else f"[{name}] {message}"
+        if not self._write_frame(text, _frame_type(level, self.is_json)):
             self._write_bytes(STDERR, f"{text}\n".encode("utf-8", "backslashreplace"))
 
     def _write_frame(self, text: str, frame_type: int) -> bool:
@@ -127,7 +136,13 @@ def flush_output() -> None:
 def _error_object(fields: "dict[str, Any]") -> str:
     from layer_runtime.payload import to_log_json
 
-    return to_log_json({"timestamp": time.strftime(TIMESTAMP, time.gmtime()), "level": "ERROR", **fields})
+    return to_log_json({"timestamp": timestamp(time.time()), "level": "ERROR", **fields})
+
+
+def timestamp(seconds: float) -> str:
+    """A time as JSON records have it."""
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{text}.{int(seconds * 1000) % 1000:03}Z" if environment.get(MILLISECONDS) else f"{text}Z"
 
 
 def _frame_type(level: int | None, is_json: bool) -> int:

@@ -3,6 +3,7 @@
 import builtins
 import posix
 import sys
+from time import tzset
 
 from layer_runtime import environment, imports
 from layer_runtime import handler as function
@@ -21,6 +22,11 @@ WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 GRACEFUL_SHUTDOWN = "LAMBDA_GRACEFUL_SHUTDOWN"
 WRAPPED = "_LAYER_EXEC_WRAPPED"
 """Says that this process came out of the wrapper, whose own variable stays for those who look at it."""
+
+UTC = "UTC"
+SYSTEM_ZONES = "/usr/share/zoneinfo"
+TIME_ZONES = "TZDIR"
+"""The variable that tells glibc of another folder than that."""
 
 CANNOT_EXECUTE = 126
 NOT_FOUND = 127
@@ -43,6 +49,7 @@ def main(prefix: str, arguments: list[str]) -> int:
     log.configure()
     if environment.get("AWS_EXECUTION_ENV") is None:
         environment.put("AWS_EXECUTION_ENV", f"AWS_Lambda_{PYTHON}")
+    _find_time_zones()
     _prepare_imports(prefix, environment.get("LAMBDA_TASK_ROOT") or "/var/task")
     process.watch()
     try:
@@ -127,6 +134,32 @@ def _prepare_imports(prefix: str, task_root: str) -> None:
     # The names that site would have given to everybody.
     vars(builtins).update(exit=sys.exit, quit=sys.exit)
     _run_site_hooks(folders)
+
+
+def _find_time_zones() -> None:
+    """Shows the system's library the layer's time zones where the system has none: ``time.localtime()``, and children.
+
+    Python's ``zoneinfo`` finds them by itself.
+    """
+    variable = environment.get("TZ") or UTC
+    zone = variable.removeprefix(":")
+    folder = f"{sys._stdlib_dir}/tzdata/zoneinfo"  # type: ignore[attr-defined]  # noqa: SLF001
+    if environment.get(TIME_ZONES) is not None or _exists(f"{SYSTEM_ZONES}/{zone}") or not _exists(f"{folder}/{zone}"):
+        return
+    environment.put(TIME_ZONES, folder)
+    if zone != UTC:
+        # Who asked for the time before looks again only for another zone.
+        for value in (UTC, variable):
+            environment.put("TZ", value)
+            tzset()
+
+
+def _exists(path: str) -> bool:
+    try:
+        posix.stat(path)
+    except OSError:
+        return False
+    return True
 
 
 def _run_site_hooks(folders: "Sequence[str]") -> None:

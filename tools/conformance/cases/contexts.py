@@ -46,6 +46,8 @@ def client(name: str, header: str, **options: object) -> Case:
     return Case(name, SHOW_CLIENT, (event({}, client_context=header), event({}, 2)), **options)  # type: ignore[arg-type]
 
 
+MAY_BE_EMPTY = ("trace_id", "client_context", "cognito_identity", "aws_tenant_id", "invocation_id")
+PRIVATE = "def handler(event, context): return [context._epoch_deadline_time_in_ms, context._w3c_fields]"
 TRACE = "import os\ndef handler(event, context): return os.environ.get('_X_AMZN_TRACE_ID')"
 TWO_TRACES = (event({}, trace_id="Root=1-a"), event({}, 2, trace_id=None), event({}, 3, trace_id="Root=1-b"))
 ECHO = (event({}, invocation_id="0b7c"), event({}, 2, invocation_id=None))
@@ -97,6 +99,15 @@ CONTEXTS = Group(
         Case("a Cognito identity that is no JSON", SHOW_IDENTITY, (event({}, cognito_identity="x"),), differs=ERROR),
         does("attributes can be set", "context.mine = 1", "return context.mine"),
         Case("the trace in the environment", TRACE, TWO_TRACES),
+        Case("a trace that is empty", TRACE, (event({}, trace_id="Root=1-a"), event({}, 2, trace_id=""))),
+        Case("headers that are empty", SHOW, (event({}, 1, **dict.fromkeys(MAY_BE_EMPTY, "")),)),
+        Case("private names", PRIVATE, (event({}, client_context='{"w3c": {"baggage": "b"}}'),)),
+        returns(
+            "the context's class",
+            "isinstance(context, LambdaContext)",
+            "from awslambdaric.lambda_context import LambdaContext",
+        ),
+        returns("the release of its modules", "awslambdaric.__version__", "import awslambdaric"),
         Case("Invocation-Id comes back with a response", get_replies=ECHO),
         does("Invocation-Id comes back with an error", "1 / 0", get_replies=ECHO, differs=ERROR),
         returns("the working directory", "os.getcwd()", "import os"),
