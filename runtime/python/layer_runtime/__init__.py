@@ -5,6 +5,7 @@ The modules, in the order in which an event meets them:
 - ``main``: the start: exec wrapper, ``sys.path``. ``environment``: the variables, without ``os``.
 - ``handler``: the handler's name → the callable.
 - ``_layer_runtime``, in C in the interpreter: HTTP/1.1 over one socket. ``api``: the Runtime API's calls.
+- ``interruptions``: signals whose handlers raise meanwhile.
 - ``loop``: event → handler → answer.
 - ``payload``: event and result as JSON. ``context``: the handler's second argument. ``caller``: who called.
 - ``errors``, ``report``: what went wrong, as the Runtime API, X-Ray and the log want it.

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 BASE = "/2018-06-01/runtime"
 ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
-TIMED_OUT = 410
-"""Status of an answer to an invocation that the platform has ended, and told its caller about."""
-HURRIED_MS = 100
-"""How long a send, and a wait for an answer, may take at the end: the platform gives 500 ms for everything."""
 USER_AGENT = f"static-python-layer/{VERSION} CPython/{sys.version.partition(' ')[0]}"
 
 
@@ -89,13 +85,14 @@ class RuntimeApi:
     ``invocation`` is the one whose answer has not been begun, or goes on as a stream if ``is_streaming``. Both change
     right before the connection takes over the last of an answer, with no call in between, where Python would run
     signals' handlers: so whatever those raise, it is known whether there is still something to be answered.
+    What they raise during a call is the business of ``interruptions``.
     """
 
-    __slots__ = ("_common", "_connection", "_next", "invocation", "is_streaming")
+    __slots__ = ("_common", "connection", "_next", "invocation", "is_streaming")
 
     def __init__(self, endpoint: str) -> None:
         try:
-            self._connection = Connection(endpoint, Invocation.HEADERS)
+            self.connection = Connection(endpoint, Invocation.HEADERS)
         except ValueError:
             raise ApiError(f"AWS_LAMBDA_RUNTIME_API is {endpoint!r}: it should be host:port") from None
         self.invocation: Invocation | None = None
@@ -107,12 +104,12 @@ class RuntimeApi:
         """Waits for the next invocation, as long as it takes."""
         while True:
             try:
-                status, values, body = answer = self._connection.ask(self._next)
+                status, values, body = answer = self.connection.ask(self._next)
                 break
             except Exception as error:
-                self._pass_over(error, "no next invocation")
+                pass_over(self, error, "no next invocation")
         if status != 200:
-            _expect_success("no next invocation", answer)
+            expect_success("no next invocation", answer)
         self.invocation = Invocation(values, body)
         return self.invocation
 
@@ -144,15 +141,15 @@ class RuntimeApi:
         head = text.encode()
         self.is_streaming = True
         try:
-            self._connection.begin(head)
+            self.connection.begin(head)
         except ConnectionError as error:
-            if not self._connection.failed:
+            if not self.connection.failed:
                 raise
             raise ApiError(f"the response of {invocation.request_id}: {error}") from error
 
     def send_chunk(self, piece: bytes) -> None:
         """Sends a piece, which is not empty. Raises BrokenPipeError when nobody reads any more."""
-        if not self._connection.go_on(b"%X\r\n" % len(piece), piece, b"\r\n"):
+        if not self.connection.go_on(b"%X\r\n" % len(piece), piece, b"\r\n"):
             raise BrokenPipeError("Lambda has stopped reading the response")
 
     def end_stream(self, invocation: Invocation, error: "ErrorReport | None" = None) -> None:
@@ -168,21 +165,22 @@ class RuntimeApi:
         self.invocation = None
         self.is_streaming = False
         try:
-            answer = self._connection.end(ending)
+            answer = self.connection.end(ending)
         except BaseException as raised:
-            answer = self._finish(what, raised)
-        _expect_taken(what, answer)
+            answer = finish(self, what, raised)
+        if not 200 <= answer[0] < 300:
+            not_taken(what, answer)
 
     def wait_for_restore(self) -> None:
         """Says that the function is ready for its snapshot, and returns in a copy of it."""
         request = f"GET {BASE}/restore/next {self._common}\r\n".encode()
         while True:
             try:
-                answer = self._connection.ask(request)
+                answer = self.connection.ask(request)
                 break
             except Exception as error:
-                self._pass_over(error, "no restore")
-        _expect_success("no restore", answer)
+                pass_over(self, error, "no restore")
+        expect_success("no restore", answer)
 
     def fail_restore(self, error: "ErrorReport") -> None:
         """Says that the function cannot go on after a restore."""
@@ -190,11 +188,7 @@ class RuntimeApi:
 
     def reconnect(self) -> None:
         """Leaves a connection that may have been another machine's."""
-        self._connection.drop()
-
-    def hurry(self) -> None:
-        """From now on waits no longer than the process may still have: it has been told to end."""
-        self._connection.hurry(HURRIED_MS)
+        self.connection.drop()
 
     def _post_error(self, path: str, error: "ErrorReport", error_type: str, headers: str = "") -> None:
         headers += f"{ERROR_TYPE}: {_header_safe(error_type)}\r\n"
@@ -208,45 +202,33 @@ class RuntimeApi:
         head = text.encode()
         self.invocation = None
         try:
-            answer = self._connection.tell(head, body)
+            answer = self.connection.tell(head, body)
         except BaseException as raised:
-            answer = self._finish(f"POST {path}", raised)
-        _expect_taken(f"POST {path}", answer)
+            answer = finish(self, f"POST {path}", raised)
+        if not 200 <= answer[0] < 300:
+            not_taken(f"POST {path}", answer)
 
-    def _pass_over(self, error: Exception, what: str) -> None:
-        """Tells of what a signal's handler raised during a wait: the alarm of an invocation that is over, say.
 
-        Raises ApiError if it was the connection.
-        """
-        if self._connection.failed:
-            raise ApiError(f"{what}: {error}") from error
-        log.complain(f"while there was no invocation: {type(error).__name__}: {error}")
+def pass_over(api: RuntimeApi, error: Exception, what: str) -> None:
+    """Goes through what was raised during a wait; raises ApiError if it was the connection."""
+    from layer_runtime import interruptions
 
-    def _finish(self, what: str, raised: BaseException) -> "Answer":
-        """Goes on with a request that a signal's handler has broken off, and gives its answer.
+    interruptions.pass_over(api, error, what)
 
-        What the handler raised is told in the log; if it is to end the process, it is raised when the request is over.
-        """
-        leaving: BaseException | None = None
-        while not self._connection.failed:
-            if isinstance(raised, Exception):
-                log.complain(f"during {what}: {type(raised).__name__}: {raised}")
-            elif leaving is None:
-                leaving = raised
-                self.hurry()
-            try:
-                answer = self._connection.end()
-            except BaseException as another:
-                raised = another
-            else:
-                if leaving is not None:
-                    raise leaving
-                return answer
-        problem = ApiError(f"{what}: {raised}")
-        if leaving is None:
-            raise problem from raised
-        log.complain(f"Runtime API: {problem}")
-        raise leaving
+
+def finish(api: RuntimeApi, what: str, raised: BaseException) -> "Answer":
+    """The answer to a request during which something was raised; raises ApiError if it was the connection."""
+    from layer_runtime import interruptions
+
+    return interruptions.finish(api, what, raised)
+
+
+def not_taken(what: str, answer: "Answer") -> None:
+    """Says why; raises ApiError if it is more than a warning."""
+    if answer[0] == 410:
+        log.warn(f"{what}: it came too late, the invocation had timed out")
+    else:
+        expect_success(what, answer)
 
 
 def _echo(invocation: Invocation) -> str:
@@ -259,14 +241,7 @@ def _header_safe(text: str) -> str:
     return "".join(character if " " <= character <= "~" else "?" for character in text)
 
 
-def _expect_taken(what: str, answer: "Answer") -> None:
-    if answer[0] == TIMED_OUT:
-        log.warn(f"{what}: it came too late, the invocation had timed out")
-    else:
-        _expect_success(what, answer)
-
-
-def _expect_success(what: str, answer: "Answer") -> None:
+def expect_success(what: str, answer: "Answer") -> None:
     status, _, body = answer
     if not 200 <= status < 300:
         raise ApiError(f"{what}: the Runtime API answered {status}: {body.decode(errors='replace')}")

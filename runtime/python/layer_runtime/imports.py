@@ -6,14 +6,14 @@ insides libraries look at, and replace: ``awslambdaric`` is found here, in ``sys
 """
 
 import sys
-from _frozen_importlib import _find_spec  # type: ignore[attr-defined]
-from _frozen_importlib_external import PathFinder, spec_from_file_location
+from _frozen_importlib_external import PathFinder
 
 from layer_runtime import __path__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -34,44 +34,63 @@ A file of such a name in that folder is never imported there: neither by the fun
 """
 
 
-def install_managed(folders: "list[str]") -> None:
-    """Puts the finder of what the managed runtime has imported before the path's own.
+def install(folders: "Sequence[str]") -> None:
+    """Puts the finder in its place.
 
     ``folders`` are those of ``sys.path`` without the function's and the layers'.
     """
-    ManagedFinder.folders = folders
-    sys.meta_path.insert(-1, ManagedFinder)  # Before the one that looks through sys.path, which is always last.
+    Finder.folders = folders
+    sys.meta_path.insert(-1, Finder)  # Before the one that looks through sys.path, which is always last.
     vars(sys.modules["__main__"])["__getattr__"] = _get_from_main
 
 
-def install(api: "RuntimeApi") -> None:
-    """Puts the finders in their places: before the path's own for ``logging``, behind all for what nobody else has.
+def serve(api: "RuntimeApi") -> None:
+    """Begins with what is the function's own doing: from here on ``logging`` is set up when it is imported.
 
     ``api`` is for the modules of ``awslambdaric``.
     """
-    ManagedFinder.api = api
+    Finder.api = api
     if module := sys.modules.get("logging"):  # An exec wrapper's sitecustomize wanted it.
         _set_up(module)
     else:
-        sys.meta_path.insert(-2, LoggingFinder)  # Before ManagedFinder.
-    sys.meta_path.append(SnapshotHooksFinder)
+        Finder.sets_up = True
 
 
-class ManagedFinder:
-    """Finds what the managed runtime has imported, and the function's folder cannot have."""
+class Finder:
+    """Finds what the managed runtime has imported before the function, and the modules that it brings along."""
 
     folders: "Sequence[str]" = ()
     api: "RuntimeApi | None" = None
+    sets_up = False
 
     @staticmethod
     def find_spec(name: str, path: "Sequence[str] | None" = None, _target: object = None) -> "ModuleSpec | None":
         if path is not None:
             return None
         if name in IMPORTED_THERE:
-            return PathFinder.find_spec(name, ManagedFinder.folders)
+            spec: ModuleSpec | None = PathFinder.find_spec(name, Finder.folders)
+            if name == "logging" and Finder.sets_up and spec is not None and spec.loader is not None:
+                Finder.sets_up = False
+                _set_up_after(spec.loader)
+            return spec
         if name == MANAGED:
-            return PathFinder.find_spec(name, [__path__[0].rpartition("/")[0]])
+            return PathFinder.find_spec(name, [_folder()])
+        if name == SNAPSHOT_HOOKS:  # The function's own copy comes first.
+            return PathFinder.find_spec(name) or PathFinder.find_spec(name, [_folder()])
         return None
+
+
+def _folder() -> str:
+    return __path__[0].rpartition("/")[0]
+
+
+def _set_up_after(loader: "Loader") -> None:
+    def run(module: "ModuleType") -> None:
+        del loader.exec_module
+        loader.exec_module(module)
+        _set_up(module)
+
+    loader.exec_module = run  # type: ignore[method-assign]
 
 
 def _get_from_main(name: str) -> "ModuleType":
@@ -80,39 +99,6 @@ def _get_from_main(name: str) -> "ModuleType":
         raise AttributeError(f"module '__main__' has no attribute {name!r}")
     module: ModuleType = __import__(f"{MANAGED}.__main__", fromlist=("bootstrap",))
     return module
-
-
-class LoggingFinder:
-    """Finds ``logging`` where it is, and sets it up when it has run."""
-
-    @staticmethod
-    def find_spec(
-        name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
-    ) -> "ModuleSpec | None":
-        if name != "logging":
-            return None
-        sys.meta_path.remove(LoggingFinder)
-        spec: ModuleSpec | None = _find_spec(name, path, target)
-        if spec is not None and (loader := spec.loader) is not None:
-
-            def run(module: "ModuleType") -> None:
-                del loader.exec_module
-                loader.exec_module(module)
-                _set_up(module)
-
-            loader.exec_module = run  # type: ignore[method-assign]
-        return spec
-
-
-class SnapshotHooksFinder:
-    """Finds the module that the managed runtime brings along too; the function's own copy comes first."""
-
-    @staticmethod
-    def find_spec(name: str, _path: object = None, _target: object = None) -> "ModuleSpec | None":
-        if name != SNAPSHOT_HOOKS:
-            return None
-        folder = __path__[0].rpartition("/")[0]
-        return spec_from_file_location(name, f"{folder}/{name}.py")
 
 
 def _set_up(module: "ModuleType") -> None:

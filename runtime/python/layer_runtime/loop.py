@@ -104,7 +104,9 @@ def _fail(api: RuntimeApi, invocation: Invocation, exception: BaseException) -> 
     report = ErrorReport(exception, invocation.request_id)
     report.write()
     if isinstance(exception, Terminated):
-        api.hurry()
+        from layer_runtime.interruptions import hurry
+
+        hurry(api)
     try:
         if api.is_streaming:
             api.end_stream(invocation, report)

@@ -68,7 +68,7 @@ def _load_and_serve(api: RuntimeApi, endpoint: str) -> int:
         from layer_runtime.extension import register
 
         extension = register(endpoint)
-    imports.install(api)
+    imports.serve(api)
     managed = sys.modules.get(imports.MANAGED_LOOP)  # Only when sitecustomize has asked for it.
     try:
         handler = prepare_handler((managed or function).find_handler(environment.get("_HANDLER") or ""), api)
@@ -130,7 +130,7 @@ def _prepare_imports(prefix: str, task_root: str) -> None:
     folders = [task_root, f"{prefix}/python/lib/{PYTHON}/site-packages", f"{prefix}/python"]
     others = [folder for folder in sys.path if folder not in folders]
     sys.path[:] = [*folders, *others]
-    imports.install_managed(others)
+    imports.install(others)
     # The names that site would have given to everybody.
     vars(builtins).update(exit=sys.exit, quit=sys.exit)
     _run_site_hooks(folders)

@@ -8,7 +8,7 @@ modules there notice when something in them is replaced, and exchange the loop's
 from layer_runtime import loop
 from layer_runtime.api import Invocation, RuntimeApi
 from layer_runtime.context import Function
-from layer_runtime.imports import ManagedFinder
+from layer_runtime.imports import Finder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _function = Function()
 
 def current() -> RuntimeApi:
     """The one that the loop speaks to."""
-    api = ManagedFinder.api
+    api = Finder.api
     assert api is not None
     return api
 
