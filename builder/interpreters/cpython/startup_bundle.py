@@ -2,7 +2,8 @@
 
 A start then opens one file instead of a dozen, and searches no path for them. The file is a marshalled tuple of
 ``(name, code)``, in an order in which each module comes after those that it imports; ``bootstrap`` carries it out.
-What a module imports inside a function, or under ``if TYPE_CHECKING``, is not needed at a start.
+What a module imports inside a function, or under ``if TYPE_CHECKING``, is not needed at a start, and neither are
+docstrings, which are a seventh of the file.
 """
 
 import ast
@@ -36,7 +37,7 @@ def order(tree: str, main: str) -> list[str]:
 def write_bundle(tree: str, name: str, main: str) -> None:
     """Makes ``start.marshal`` in ``tree``, whose place will be ``name``."""
     modules = tuple(
-        (module, compile(_read(file), name + file[len(tree) :], "exec", dont_inherit=True, optimize=0))
+        (module, compile(_read(file), name + file[len(tree) :], "exec", dont_inherit=True, optimize=2))
         for module in order(tree, main)
         if (file := _file(tree, module))
     )
