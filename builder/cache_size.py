@@ -9,6 +9,7 @@ from builder.store import LAYOUT, Store
 KINDS = {
     "downloads": "archives and the compiler's wheel",
     "roots": "systems that mmdebstrap made",
+    "rivals": "CPython by other compilers, for benchmarks",
     "wheels": "packages for tests and benchmarks",
     "zig": "zig cache: start-up files and link stubs",
     "logs": "what commands printed",
