@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from builder.errors import BuildError, NoWheel
+from builder.errors import BuildError, NotLocked, NoWheel
 from tools.support import wheels
 from tools.wheels.__main__ import run_tasks, split_lines, tasks
 from tools.wheels.environments import HERE
@@ -169,8 +169,17 @@ def install(site: Path, name: str, code: str) -> None:
 def test_unavailable_wheels_are_one_error_and_leave_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     requirements, cache = tmp_path / "some.txt", tmp_path / "cache"
     requirements.write_text(f"nothing==1.0 --hash=sha256:{'0' * 64}\n")
-    monkeypatch.setattr(wheels, "lock_file", lambda _: requirements)
+    monkeypatch.setattr(wheels, "lock_file", lambda *_: requirements)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(NoWheel, match=r"nothing==1\.0"):
         wheels.cached_wheels("some", sys.executable, cache)
     assert list((cache / "wheels").iterdir()) == []
+
+
+def test_packages_are_those_of_the_interpreters_series(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'Python 3.2.1 (main, Jul 10 2011)'\necho '[GCC 4.6.1]'\n", "ascii")
+    python.chmod(0o755)
+    with pytest.raises(NotLocked, match=r"No packages are locked for Python 3\.2\.\n.*pyperformance\.txt for 3\."):
+        wheels.cached_wheels("pyperformance", str(python), tmp_path)
+    assert [wheels.lock_file("pyperformance", series).parent.name for series in ("3.13", "3.14")] == ["3.13", "3.14"]

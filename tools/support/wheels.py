@@ -4,10 +4,14 @@ import hashlib
 import os
 import shutil
 import subprocess
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
+from builder.errors import NotLocked
 from builder.interpreters.cpython.packages.wheels import run_pip
+from builder.interpreters.cpython.target import Target
 from tools.support.product import CONTAINER_FILES, PLATFORM, ROOT, TARGET
 
 AMAZON_LINUX_2 = 26
@@ -16,36 +20,76 @@ AMAZON_LINUX_2023 = 34
 """Minor versions of glibc 2; a wheel for a newer one would not load there."""
 
 
-def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2) -> Path:
+class Runs(Protocol):
+    """An interpreter that may run somewhere else than on this machine."""
+
+    def command(self, folders: Sequence[Path], *arguments: str) -> tuple[str, ...]:
+        """The command to run it with arguments that may refer to files in ``folders``."""
+
+
+def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2, series: str = TARGET.series) -> Path:
     """Installs what ``requirements/<series>/<requirements>.txt`` locks into ``folder``, as in a function's package.
 
-    Raises what `run_pip` raises.
+    Raises what `run_pip` and `lock_file` raise.
     """
     if CONTAINER_FILES:  # without a network, and without pip
         return CONTAINER_FILES / "wheels" / requirements
-    target = replace(TARGET, platform=replace(PLATFORM, glibc=f"2.{glibc}"))
-    run_pip("install", f"--target={folder}", "--no-compile", f"--requirement={lock_file(requirements)}", target=target)
+    target = Target(f"{series}.0", replace(PLATFORM, glibc=f"2.{glibc}"))
+    locked = lock_file(requirements, series)
+    run_pip("install", f"--target={folder}", "--no-compile", f"--requirement={locked}", target=target)
     return folder
 
 
 def cached_wheels(requirements: str, interpreter: str, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
-    """The same with bytecode, cached in ``cache`` by hashes and interpreter."""
-    version = subprocess.run((interpreter, "-VV"), check=True, capture_output=True).stdout
-    parts = (lock_file(requirements).read_bytes(), version, PLATFORM.cpu.machine.encode(), bytes([glibc]))
+    """The same with bytecode for the series of an interpreter, cached in ``cache`` by hashes and interpreter."""
+    return wheels_for(requirements, _Here(interpreter), cache, glibc)
+
+
+def wheels_for(requirements: str, interpreter: Runs, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
+    """The same for an interpreter that may run somewhere else."""
+    version = subprocess.run(interpreter.command((), "-VV"), check=True, capture_output=True).stdout
+    series = series_of(version.decode())
+    parts = (lock_file(requirements, series).read_bytes(), version, PLATFORM.cpu.machine.encode(), bytes([glibc]))
     digest = hashlib.sha256(b"".join(parts)).hexdigest()[:16]
     folder = cache / "wheels" / f"{requirements}-{digest}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
         try:
-            install_wheels(requirements, unfinished, glibc)
-            subprocess.run((interpreter, "-m", "compileall", "-q", "-j0", str(unfinished)), check=True)
+            install_wheels(requirements, unfinished, glibc, series)
+            compiling = interpreter.command((folder.parent,), "-m", "compileall", "-q", "-j0", str(unfinished))
+            subprocess.run(compiling, check=True)
             unfinished.replace(folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 
-def lock_file(requirements: str) -> Path:
-    """The lock of ``requirements/<requirements>.in`` for the product's series: a version may have no wheel for it."""
-    return ROOT / "requirements" / TARGET.series / f"{requirements}.txt"
+@dataclass(frozen=True)
+class _Here:
+    """An interpreter on this machine."""
+
+    python: str
+
+    def command(self, _: Sequence[Path], *arguments: str) -> tuple[str, ...]:
+        return (self.python, *arguments)
+
+
+def series_of(version: str) -> str:
+    """``3.14`` of what ``-VV`` prints, ``Python 3.14.7 (main, …) …``."""
+    return ".".join(version.split()[1].split(".")[:2])
+
+
+def lock_file(requirements: str, series: str = TARGET.series) -> Path:
+    """The lock of ``requirements/<requirements>.in`` for a series: a version may have no wheel for another.
+
+    Raises:
+        NotLocked: nothing is locked for that series.
+    """
+    folder = ROOT / "requirements"
+    path = folder / series / f"{requirements}.txt"
+    if not path.exists():
+        locked = ", ".join(sorted(each.parent.name for each in folder.glob(f"*/{requirements}.txt")))
+        why = f"requirements/ has {requirements}.txt for {locked}."
+        raise NotLocked(f"No packages are locked for Python {series}.", why, "Take an interpreter of such a series.")
+    return path
