@@ -91,7 +91,7 @@ def test_times_are_processor_time_the_least_of_each_turn(site: Path, tmp_path: P
 
 def test_a_benchmark_that_fails_has_no_results(site: Path, tmp_path: Path) -> None:
     (broken,) = find_benchmarks(("quick",), site)
-    broken.script.write_text("raise SystemExit(1)", "utf-8")
+    (site / broken.script).write_text("raise SystemExit(1)", "utf-8")
     assert compare_times(PYTHON, PYTHON, (broken,), site, tmp_path, 2) == {"quick": {}}
 
 

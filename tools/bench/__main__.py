@@ -5,6 +5,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from builder.arguments import count
@@ -15,18 +16,23 @@ from tools.bench import interpreter_report
 from tools.bench.cgroup import orderly_ends, parent_for
 from tools.bench.cold_cache import cold_coldstart
 from tools.bench.files import Unavailable, files
-from tools.bench.interpreter import benchmarks, compare
+from tools.bench.interpreter import common_benchmarks, compare
+from tools.bench.interpreter_report import ratios_to
 from tools.bench.interpreters import DEBIAN, MACHINE, OURS, make_interpreters
 from tools.bench.measure import coldstart, invoke
 from tools.bench.memory import LARGEST, SMALLEST, USUAL, Contestants, Failed, make_loops, measure
 from tools.bench.memory_report import measured, write_report
 from tools.bench.report import show
+from tools.bench.rival import GCC
 from tools.bench.size import lines, link_map_of, sizes, write_treemap
 from tools.bench.soak import LIMIT, soak
-from tools.bench.stock import STOCK, stock_layer
+from tools.bench.stock import STOCK, stock_layer, with_paths
 from tools.bench.subjects import Workspace, make_workspace
 from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, TARGET, interpreter
-from tools.support.wheels import cached_wheels
+from tools.support.wheels import wheels_for
+
+USUAL_OTHERS = (GCC, DEBIAN)
+"""What the interpreter is compared with, unless something else is asked for; the first is that of the chart."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,18 +79,22 @@ def _interpreter(options: argparse.Namespace, folder: Path) -> int:
     from tools.bench.interpreter_plot import plot  # noqa: PLC0415 (matplotlib is slow to import)
 
     ours = Path(interpreter(folder)).resolve()
-    site = cached_wheels("pyperformance", str(ours), cache_folder())
-    selected = [each for each in benchmarks(site) if not options.only or each.name in options.only.split(",")]
-    others = list(options.against or (DEBIAN,))
+    others = with_paths(options.against or USUAL_OTHERS, folder)
     if PRODUCT.variant != STOCK:
         stock = Workspace(folder / STOCK)
         stock_layer(stock.root)
-        others.insert(0, f"{STOCK}={stock.python}")
-    interpreters = make_interpreters(ours, others, cache_folder())
-    results = compare(interpreters, selected, site, folder, options.rounds)
-    page, values = interpreter_report.write_report(results, options.rounds, options.output)
-    first = next((each.name for each in interpreters[1:] if each.name != STOCK), STOCK)
-    plot(values, f"{OURS} / {first}", options.output / interpreter_report.STEM)
+        others.append(f"{STOCK}={stock.python}")
+    cache = cache_folder()
+    interpreters = tuple(
+        replace(each, site=wheels_for("pyperformance", each, cache)) for each in make_interpreters(ours, others, cache)
+    )
+    only = options.only.split(",") if options.only else ()
+    selected = [each for each in common_benchmarks(interpreters) if not only or each.name in only]
+    results = compare(interpreters, selected, folder, options.rounds)
+    versions = {each.name: each.version for each in interpreters}
+    page = interpreter_report.write_report(results, versions, PRODUCT.name, options.rounds, options.output)
+    first = interpreters[1].name
+    plot(ratios_to(results, first), f"{OURS} / {first}", options.output / interpreter_report.STEM)
     print(page)
     return 0
 
@@ -97,7 +107,7 @@ def _memory(options: argparse.Namespace, folder: Path) -> int:
         ours, stock = make_workspace(folder), Workspace(folder / STOCK)
         stock_layer(stock.root)
         (scratch := folder / "scratch").mkdir()
-        others = (f"{STOCK}={stock.python}", *options.against)
+        others = (f"{STOCK}={stock.python}", *with_paths(options.against, folder))
         contestants = Contestants(make_interpreters(ours.python, others, cache_folder()), make_loops(ours, stock))
         results = measure(contestants, parent, options.limits, options.rounds, scratch)
         of = measured(f"{PRODUCT.name} {PRODUCT.version}", options.rounds, parent.version.number)
@@ -145,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         "--against",
         action="append",
         metavar="INTERPRETER",
-        help=f"{DEBIAN} (default), {MACHINE}, or NAME=PATH of a python; repeatable",
+        help=f"{GCC} and {DEBIAN} (default), {MACHINE}, a product's name, or NAME=PATH of a python; repeatable",
     )
     sub.add_argument("--only", metavar="A,B", help="only these benchmarks")
     sub.add_argument("--rounds", type=int, default=5, metavar="N", help="turns per interpreter (default: 5)")
@@ -164,7 +174,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="INTERPRETER",
-        help=f"{DEBIAN}, {MACHINE}, or NAME=PATH of a python, for the figures without a loop; repeatable",
+        help=f"{GCC}, {DEBIAN}, {MACHINE}, a product's name, or NAME=PATH of a python, for the figures without a loop; "
+        "repeatable",
     )
     sub.add_argument("--output", type=Path, default=folder, metavar="DIR", help="folder for table and JSON")
     summary = "the layer's size by source and by module"

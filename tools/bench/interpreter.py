@@ -45,6 +45,7 @@ class Benchmark:
 
     name: str
     script: Path
+    """Relative to an interpreter's packages, of which each has its own; or absolute."""
     options: tuple[str, ...]
 
 
@@ -53,48 +54,58 @@ def benchmarks(site: Path) -> Iterator[Benchmark]:
     for path in sorted((site / "pyperformance" / "data-files" / "benchmarks").glob("bm_*/*.toml")):
         about = tomllib.loads(path.read_text(encoding="utf-8"))["tool"]["pyperformance"]
         if about["name"] not in NOT_RUN:
-            yield Benchmark(about["name"], path.parent / "run_benchmark.py", tuple(about.get("extra_opts", ())))
+            script = path.with_name("run_benchmark.py").relative_to(site)
+            yield Benchmark(about["name"], script, tuple(about.get("extra_opts", ())))
+
+
+def common_benchmarks(interpreters: Sequence[Interpreter]) -> Iterator[Benchmark]:
+    """The benchmarks that each interpreter's pyperformance has; one that some lack, or have otherwise, is named."""
+    found = {each.name: tuple(benchmarks(each.site)) for each in interpreters if each.site}
+    for benchmark in dict.fromkeys(benchmark for each in found.values() for benchmark in each):
+        if lacking := [name for name, each in found.items() if benchmark not in each]:
+            print(f"{benchmark.name}: not run: {', '.join(lacking)}: there is none like it", flush=True)
+        else:
+            yield benchmark
 
 
 @one_processor()
 def compare(
     interpreters: Sequence[Interpreter],
     selected: Sequence[Benchmark],
-    site: Path,
     scratch: Path,
     rounds: int,
     before: Sequence[Path] = (),
 ) -> dict[str, Values]:
-    """Interpreter → results. A benchmark that fails on one interpreter is left out for all.
+    """Interpreter → results. A benchmark that fails on one interpreter is left out for all, as a result that one lacks.
 
-    ``before`` are folders of modules that come before those of ``site``.
+    ``before`` are folders of modules that come before those of an interpreter's ``site``.
     """
     results: dict[str, Values] = {each.name: {} for each in interpreters}
     for benchmark in selected:
         try:
-            turns = [
-                (each.name, run(each, benchmark, site, scratch, before)) for _ in range(rounds) for each in interpreters
-            ]
+            turns = [(each.name, run(each, benchmark, scratch, before)) for _ in range(rounds) for each in interpreters]
         except (subprocess.SubprocessError, OSError) as error:
             print(f"{benchmark.name}: not run: {error}", flush=True)
             continue
-        for interpreter, values in turns:
-            for name, seconds in values.items():
-                results[interpreter].setdefault(name, []).extend(seconds)
-        for name in turns[0][1]:
+        for name in dict.fromkeys(name for _, values in turns for name in values):
+            if lacking := sorted({interpreter for interpreter, values in turns if name not in values}):
+                print(f"{name}: left out: {', '.join(lacking)}: no such result", flush=True)
+                continue
+            for interpreter, values in turns:
+                results[interpreter].setdefault(name, []).extend(values[name])
             print(f"{name:32}" + "".join(f"{each:10.3f}" for each in ratios(results, name)), flush=True)
     return results
 
 
-def run(
-    interpreter: Interpreter, benchmark: Benchmark, site: Path, scratch: Path, before: Sequence[Path] = ()
-) -> Values:
+def run(interpreter: Interpreter, benchmark: Benchmark, scratch: Path, before: Sequence[Path] = ()) -> Values:
     """One turn: a process that calibrates the number of loops, and one that measures."""
     result = scratch / "result.json"
     result.unlink(missing_ok=True)
+    site = interpreter.site
+    assert site, "each interpreter has packages of its own"
     command = interpreter.command(
         (*before, site, scratch),
-        str(benchmark.script),
+        str(site / benchmark.script),
         *benchmark.options,
         *PYPERF,
         f"--output={result}",

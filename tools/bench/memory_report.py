@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.bench.huge_pages import SETTING, setting
-from tools.bench.interpreters import DEBIAN
+from tools.bench.interpreters import NOTES
 from tools.bench.memory import BLOCK, FIGURES, LARGEST_BLOCK, Results, Row, Value, middle, ratio
 from tools.bench.stock import STOCK
 from tools.bench.subjects import OURS, THREADED
@@ -71,8 +71,8 @@ def _page(results: Results, of: Measured) -> Iterator[str]:
     yield f"{OURS.capitalize()} is `{of.product}`; `{STOCK}` is stock CPython, compiled alike, with the same loop."
     if any(THREADED in values for values in results.values()):
         yield f"“{THREADED}” is the managed runtime's loop, on the interpreter of {OURS}."
-    if any(DEBIAN in values for values in results.values()):
-        yield f"`{DEBIAN}` is Debian 13's python3.13; programs of all interpreters ran in that Debian, with its libc."
+    if notes := [note for name, note in NOTES.items() if any(name in values for values in results.values())]:
+        yield f"{'; '.join(notes)}. Programs of all interpreters ran in that Debian, with its libc."
     yield ""
     yield f"MiB; medians of {turns}{_spread(results)}."
     yield f"Linux {of.kernel}, cgroups of version {of.cgroup_version}, {SETTING}: `{of.huge_pages}`."

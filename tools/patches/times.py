@@ -41,10 +41,10 @@ def compare_times(
     whole: Path, without: Path, selected: Sequence[Benchmark], site: Path, scratch: Path, rounds: int
 ) -> dict[str, dict[str, Comparison]]:
     """Benchmark → result → seconds of each round, the least of a turn. One that fails has no results."""
-    pair = (Interpreter("whole", whole), Interpreter("without", without))
+    pair = (Interpreter("whole", whole, site=site), Interpreter("without", without, site=site))
     found = {}
     for benchmark in selected:
-        values = compare(pair, (benchmark,), site, scratch, rounds, (CLOCK,))
+        values = compare(pair, (benchmark,), scratch, rounds, (CLOCK,))
         found[benchmark.name] = {
             name: Comparison(_by_round(values["whole"][name]), _by_round(values["without"][name]))
             for name in values["whole"]
