@@ -215,6 +215,17 @@ def handler(event, context): return seen
     assert run.results[1] == [["request-1", "1", ARN], ["request-2", "2", ARN]]
 
 
+def test_a_wait_that_always_fails_ends_the_process(loop: Loop) -> None:
+    code = f"""
+from awslambdaric.lambda_runtime_client import LambdaRuntimeClient as Client
+def wait(self): raise RuntimeError("no way to wait")
+Client.wait_next_invocation = wait
+{ECHO}"""
+    run = loop(code, event(1))
+    assert run.exit_code == 1
+    assert "RuntimeError: no way to wait" in run.stderr
+
+
 def test_what_looks_for_the_handler_can_be_replaced_by_sitecustomize(loop: Loop) -> None:
     code = """
 import awslambdaric.bootstrap as bootstrap

@@ -29,7 +29,7 @@ Coroutine = type(_sample)
 AsyncGenerator = type(_generator())
 Generator = type(_ for _ in ())
 MOST_PROBLEMS = 100
-"""Times in a row that an error cannot even be handed in; more than signals alone would do."""
+"""Times that something is raised with no answer in between: more than signals alone would do."""
 TRACE_ID = "_X_AMZN_TRACE_ID"
 UNFINISHED = frozenset((Coroutine, AsyncGenerator, Generator))
 """Types of results that are still to be worked out; ``types`` has names for them, and is not imported for that."""
@@ -50,9 +50,10 @@ def serve(api: RuntimeApi, handler: "Handler") -> "NoReturn":
         try:
             if problem is not None:
                 _settle(api, problem)
-                problem, count = None, 0
+                problem = None
             while True:
                 _answer(api, api.next(), handler, function)
+                count = 0
         except ApiError:
             raise
         except Exception as error:
