@@ -128,7 +128,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("mypy")
     for series in SERIES:
-        session.run("mypy", f"--python-version={series}", "runtime/python/layer_runtime")
+        session.run("mypy", f"--python-version={series}", "runtime/python/layer_runtime", "runtime/python/awslambdaric")
     session.run("zizmor", "--offline", "--quiet", "--persona=auditor", ".github")
 
 

@@ -27,6 +27,10 @@ IMPORTED_THERE = frozenset((
     "__future__", "_colorize", "_weakrefset", "collections", "contextlib", "copyreg", "decimal", "encodings", "enum",
     "functools", "importlib", "json", "keyword", "linecache", "logging", "numbers", "operator", "re", "reprlib",
     "string", "textwrap", "threading", "traceback", "types", "warnings", "weakref",
+    *(() if sys.version_info < (3, 14) else (
+        "_opcode_metadata", "_py_warnings", "annotationlib", "ast", "codeop", "copy", "dataclasses", "dis", "inspect",
+        "opcode", "token", "tokenize",
+    )),
 ))  # fmt: skip
 """Of the standard library, what the managed runtime has imported when the function's folder gets onto the path.
 
