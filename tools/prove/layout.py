@@ -50,7 +50,9 @@ MUST_BE_THERE = (
 
 LAYOUT_HEADERS = r"""
 printf '#define Py_BUILD_CORE 1\n#include "Python.h"\n#include "structmember.h"\n#include "datetime.h"\n' > layout.c
-for header in Include/internal/pycore_*.h; do printf '#include "%s"\n' "${header#Include/}" >> layout.c; done
+for header in $(grep -L 'must not be included directly' Include/internal/pycore_*.h); do
+    printf '#include "%s"\n' "${header#Include/}" >> layout.c
+done
 """
 FLAGS = (
     "-g",
