@@ -15,6 +15,7 @@ import pytest
 from builder.aws.__main__ import main
 from tests.aws.fake_aws import FakeAws
 from tests.moto import moto_server
+from tools.support.product import PRODUCT
 
 
 @pytest.fixture(scope="session")
@@ -81,14 +82,14 @@ def workspace(tmp_path: Path, fake_aws: FakeAws, capsys: pytest.CaptureFixture[s
     return Workspace(tmp_path, fake_aws, capsys)
 
 
-def make_layer(folder: Path, content: bytes = b"#!/opt/bin/python3.13\n", **changes: Any) -> Path:
+def make_layer(folder: Path, content: bytes = b"#!/opt/bin/python3\n", **changes: Any) -> Path:
     """Makes a zip of one uncompressed file, and as much of a manifest as publishing reads."""
     folder.mkdir(exist_ok=True)
-    path = folder / "cpython-3.13.15-x86_64.zip"
+    path = folder / f"{PRODUCT.stem('x86_64')}.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(zipfile.ZipInfo("bootstrap"), content)
     manifest: dict[str, Any] = {
-        "product": {"name": "cpython-3.13", "version": "3.13.15"},
+        "product": {"name": PRODUCT.name, "version": PRODUCT.version},
         "platform": {"architecture": "x86_64", "compatible_runtimes": ["provided.al2023", "provided.al2"]},
         "artifacts": [
             {"kind": "zip", "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "unzipped_size": len(content)}
