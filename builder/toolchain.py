@@ -53,7 +53,7 @@ INTERPRETER_FLAGS = (
     Flag("-flto=thin", "functions of one file are inlined into those of others"),
     Flag(
         "-finline-max-stacksize=1024",
-        "but none with a large array: where a recursion ends with an error, CPython leaves 16 KiB of the stack",
+        "but none with a large array: where a recursion ends with an error, 16 KiB of the stack may be left",
     ),
 )
 

@@ -8,7 +8,7 @@ import pytest
 
 from builder.platform import this_machine
 from tests.prove.cgroup import limited
-from tools.support.product import CONTAINER_FILES, PLATFORM, Layer
+from tools.support.product import CONTAINER_FILES, PLATFORM, TARGET, Layer
 
 measured = pytest.mark.skipif(
     CONTAINER_FILES is not None or PLATFORM.cpu != this_machine(),
@@ -70,9 +70,16 @@ print(resident() - before)
 
 @measured
 @pytest.mark.parametrize("program", [BITSET, LEADING_ZEROS, NOTHING_KEPT, DIFFERENCES])
-def test_a_small_integer_keeps_no_more_memory_than_it_needs(either: Layer, program: str) -> None:
-    """Stock: at most 3 MiB. 319, 507 and 28 MiB when freed integers were kept in the blocks that they were made in."""
-    assert int(either.run("-c", RESIDENT + program, env=SMALLEST)) < 16
+def test_a_small_integer_keeps_no_more_memory_than_it_needs(
+    either: Layer, program: str, request: pytest.FixtureRequest
+) -> None:
+    """At most 3 MiB. 319, 507 and 28 MiB when freed integers were kept in the blocks that they were made in.
+
+    As stock 3.14 keeps them: once it does not, the series needs its patch no longer.
+    """
+    grown = int(either.run("-c", RESIDENT + program, env=SMALLEST))
+    faulty = TARGET.series == "3.14" and request.node.callspec.params["either"] == "stock"
+    assert grown > 16 if faulty else grown < 16
 
 
 DISABLED = """
@@ -107,6 +114,11 @@ def watched(a, b):
             for z in range(3)
             if b]
 """
+OF_COMPREHENSION = (
+    ([2, 1, 2, 3, 1, 2, 1], [2, 1, 2, 3, 1, 2, 2, 2, 1, 2, 2, 2, 2, 2])
+    if TARGET.series == "3.13"
+    else ([2, 1, 2, 3, 1], [2, 1, 2, 3, 1, 2, 2, 2, 2, 2, 2, 2, 2])
+)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +126,8 @@ def watched(a, b):
     [
         (CALL, (), [1, 2, 3, 4, 2, 1]),
         (CALL, (2,), [1, 2, 3, 4, 2, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2]),
-        (COMPREHENSION, (), [2, 1, 2, 3, 1, 2, 1]),
-        (COMPREHENSION, (2,), [2, 1, 2, 3, 1, 2, 2, 2, 1, 2, 2, 2, 2, 2]),
+        (COMPREHENSION, (), OF_COMPREHENSION[0]),
+        (COMPREHENSION, (2,), OF_COMPREHENSION[1]),
     ],
 )
 def test_a_tool_that_disables_some_lines_is_told_of_the_others_as_often(
