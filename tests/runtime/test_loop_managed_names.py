@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from tools.support.fake_api import ARN, Loop, event
+from tools.support.product import CONTAINER_FILES
 from tools.support.wheels import install_wheels
 
 ECHO = "def handler(event, context): return event"
@@ -341,6 +342,7 @@ def test_what_is_on_pythonpath_comes_first_as_it_does_there(loop: Loop) -> None:
     assert loop("import textwrap\ndef handler(event, context): return textwrap.mine").result is True
 
 
+@pytest.mark.skipif(CONTAINER_FILES is not None, reason="awslambdaric is not there")
 def test_the_list_is_what_the_reference_imports(
     loop: Loop, interpreter: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
