@@ -70,7 +70,7 @@ def test_output_is_streamed_while_a_command_runs(container: Container) -> None:
             wait_until(lambda: "sleep" in output_of(container, "sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null || true"))
             output_of(container, "sh", "-c", f"{end}; true")
 
-    container.run(("sh", "-c", "echo out; echo err >&2; sleep 600"), {}, look)
+    container.run(("sh", "-c", "echo out; echo err >&2; exec sleep 600"), {}, look)
     assert b"".join(seen) in (b"out\nerr\n", b"err\nout\n")
 
 
