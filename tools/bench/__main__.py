@@ -86,7 +86,8 @@ def _interpreter(options: argparse.Namespace, folder: Path) -> int:
         others.append(f"{STOCK}={stock.python}")
     cache = cache_folder()
     interpreters = tuple(
-        replace(each, site=wheels_for("pyperformance", each, cache)) for each in make_interpreters(ours, others, cache)
+        replace(each, site=wheels_for("pyperformance", each.command, cache))
+        for each in make_interpreters(ours, others, cache)
     )
     only = options.only.split(",") if options.only else ()
     selected = [each for each in common_benchmarks(interpreters) if not only or each.name in only]

@@ -17,7 +17,6 @@ from tools.bench.debian_root import DEVICES, in_root
 from tools.bench.files import Unavailable
 from tools.bench.rival import GCC, PACKAGES, rival
 from tools.support.product import PRODUCT
-from tools.support.wheels import series_of
 
 OURS = "this layer"
 DEBIAN = "debian13"
@@ -55,11 +54,6 @@ class Interpreter:
         """What ``-VV`` prints, in one line: ``Python 3.14.7 (main, …) [GCC 14.2.0]``."""
         done = subprocess.run(self.command((), "-VV"), check=True, capture_output=True, text=True)
         return " ".join(done.stdout.split())
-
-    @property
-    def series(self) -> str:
-        """``3.14``."""
-        return series_of(self.version)
 
 
 def make_root(cache: Path) -> Path:

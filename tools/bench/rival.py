@@ -82,7 +82,7 @@ def rival(source: Source, root: Path, cache: Path, terminal: Terminal) -> Path:
                 Path(f"{work / 'out'}{folder}").rename(_made(folder.parent) / folder.name)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
-    return folder / "bin" / f"python{source.version.rpartition('.')[0]}"
+    return folder / "bin" / f"python{source.series}"
 
 
 def _build(work: Path, root: Path, folder: Path, path: Path) -> None:

@@ -4,10 +4,9 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from builder.errors import NotLocked
 from builder.interpreters.cpython.packages.wheels import run_pip
@@ -19,12 +18,8 @@ DEBIAN_11 = 31
 AMAZON_LINUX_2023 = 34
 """Minor versions of glibc 2; a wheel for a newer one would not load there."""
 
-
-class Runs(Protocol):
-    """An interpreter that may run somewhere else than on this machine."""
-
-    def command(self, folders: Sequence[Path], *arguments: str) -> tuple[str, ...]:
-        """The command to run it with arguments that may refer to files in ``folders``."""
+Command = Callable[..., tuple[str, ...]]
+"""Folders that the arguments refer to, and arguments → the command that runs an interpreter with them."""
 
 
 def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2, series: str = TARGET.series) -> Path:
@@ -42,12 +37,12 @@ def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2,
 
 def cached_wheels(requirements: str, interpreter: str, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
     """The same with bytecode for the series of an interpreter, cached in ``cache`` by hashes and interpreter."""
-    return wheels_for(requirements, _Here(interpreter), cache, glibc)
+    return wheels_for(requirements, lambda _, *arguments: (interpreter, *arguments), cache, glibc)
 
 
-def wheels_for(requirements: str, interpreter: Runs, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
-    """The same for an interpreter that may run somewhere else."""
-    version = subprocess.run(interpreter.command((), "-VV"), check=True, capture_output=True).stdout
+def wheels_for(requirements: str, command: Command, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
+    """The same for an interpreter that may run somewhere else than on this machine."""
+    version = subprocess.run(command((), "-VV"), check=True, capture_output=True).stdout
     series = series_of(version.decode())
     parts = (lock_file(requirements, series).read_bytes(), version, PLATFORM.cpu.machine.encode(), bytes([glibc]))
     digest = hashlib.sha256(b"".join(parts)).hexdigest()[:16]
@@ -57,22 +52,12 @@ def wheels_for(requirements: str, interpreter: Runs, cache: Path, glibc: int = A
         unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
         try:
             install_wheels(requirements, unfinished, glibc, series)
-            compiling = interpreter.command((folder.parent,), "-m", "compileall", "-q", "-j0", str(unfinished))
+            compiling = command((folder.parent,), "-m", "compileall", "-q", "-j0", str(unfinished))
             subprocess.run(compiling, check=True)
             unfinished.replace(folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return folder
-
-
-@dataclass(frozen=True)
-class _Here:
-    """An interpreter on this machine."""
-
-    python: str
-
-    def command(self, _: Sequence[Path], *arguments: str) -> tuple[str, ...]:
-        return (self.python, *arguments)
 
 
 def series_of(version: str) -> str:
