@@ -299,6 +299,44 @@ print("the same")
     assert layer.run("-c", code) == "the same\n"
 
 
+def test_json_writes_strings_like_its_pure_python_version(layer: Layer) -> None:
+    code = r"""
+import json
+from json import encoder
+class Text(str): pass
+def pure(value, **options):
+    fast, encoder.c_make_encoder = encoder.c_make_encoder, None
+    try:
+        return json.dumps(value, **options)
+    finally:
+        encoder.c_make_encoder = fast
+parts = ["", "plain", "~", "\x7f", '"', "\\", "\n", "\0", "\xe4", "\u0142", "\U0001f600", "\ud800", "long " * 99]
+texts = [a + b for a in parts for b in parts]
+values = [texts, texts[::-1], {text: text for text in texts}, [{text: [text]} for text in texts]]
+values += [*texts, *map(Text, texts), {Text("key"): Text("value")}, {1: "a", None: "b", 0.5: "c"}]
+for value in values:
+    for options in ({}, {"ensure_ascii": False}, {"separators": ("\u0142", "\U0001f600"), "ensure_ascii": False}):
+        assert json.dumps(value, **options) == pure(value, **options), (value, options)
+print(len(values))
+"""
+    assert layer.run("-c", code) == "344\n"
+
+
+@pytest.mark.parametrize(
+    ("locale", "encoded"),
+    [("C.UTF-8", r"b'/\xc3\xa4' b'\xf0\x9f\x98\x80/a' b'a\xff' None b''"), ("POSIX", r"None None b'a\xff' None b''")],
+)
+def test_names_of_files_are_encoded_as_the_locale_says(layer: Layer, locale: str, encoded: str) -> None:
+    code = r"""
+import ctypes
+encode = ctypes.pythonapi.Py_EncodeLocale
+encode.argtypes, encode.restype = (ctypes.c_wchar_p, ctypes.c_void_p), ctypes.c_char_p
+print(*(encode(name, None) for name in ("/\xe4", "\U0001f600/a", "a\udcff", "a\ud800", "")))
+"""
+    no_utf8_mode = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert layer.run("-c", code, env={**no_utf8_mode, "LC_ALL": locale}) == f"{encoded}\n"
+
+
 def test_the_search_for_two_literals_finds_what_the_general_search_finds(layer: Layer) -> None:
     """``[a]`` with a NUL in it matches only ``a`` in text without NULs, but is not a literal."""
     code = r"""
