@@ -3,6 +3,7 @@
 The modules, in the order in which an event meets them:
 
 - ``main``: the start: exec wrapper, ``sys.path``. ``environment``: the variables, without ``os``.
+- ``wrapper_mode``: the same as a managed runtime's exec wrapper.
 - ``handler``: the handler's name → the callable.
 - ``_layer_runtime``, in C in the interpreter: HTTP/1.1 over one socket. ``api``: the Runtime API's calls.
 - ``interruptions``: signals whose handlers raise meanwhile.

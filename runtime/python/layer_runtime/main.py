@@ -38,10 +38,16 @@ def main(prefix: str, arguments: list[str]) -> int:
 
     ``prefix`` is the folder of the layer, without a slash at its end.
     """
-    if arguments:
-        environment.put("_HANDLER", arguments[0])
-    if code := _enter_wrapper(len(arguments)):
-        return code
+    if environment.get(WRAPPER) == sys.argv[0]:
+        from layer_runtime.wrapper_mode import leave_managed_runtime
+
+        environment.pop(WRAPPER)  # A child that starts bootstrap itself is in no wrapper mode.
+        leave_managed_runtime()
+    else:
+        if arguments:
+            environment.put("_HANDLER", arguments[0])
+        if code := _enter_wrapper(len(arguments)):
+            return code
     endpoint = environment.get("AWS_LAMBDA_RUNTIME_API")
     if not endpoint:
         log.complain("AWS_LAMBDA_RUNTIME_API is not set: bootstrap runs inside Lambda, or under its emulator.")
