@@ -13,6 +13,7 @@ The modules, in the order in which an event meets them:
 - ``log``: where records go. ``function_logging``: what the function logs with ``logging``.
 - ``imports``: what waits for the function to import something. ``managed``: what it puts into ``awslambdaric``.
 - ``coroutines``, ``streaming``: handlers that are ``async``, and responses that leave piece by piece.
+- ``asgi_bridge``, ``http_events``: ASGI applications as handlers.
 - ``lifecycle``, ``extension``, ``snapstart``: how the process ends, and how it is copied.
 
 What start-up imports is paid for at every cold start: built-in and frozen modules only. That is why there are no
@@ -20,3 +21,12 @@ dataclasses here, and why annotations that need ``typing`` are strings.
 """
 
 VERSION = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """What functions ask for by ``from layer_runtime import asgi``."""
+    if name != "asgi":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from layer_runtime.asgi_bridge import asgi
+
+    return asgi
