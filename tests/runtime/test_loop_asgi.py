@@ -93,9 +93,9 @@ def served(loop: Loop, *events: object, code: str = ECHO) -> list[Any]:
 
 
 def test_a_function_urls_request_and_the_response_to_it(loop: Loop) -> None:
-    sent = function_url(
-        "/a%20b/%C3%A9", "POST", rawQueryString="q=%20x&q=2&empty", cookies=["a=1", "b=2"], body="é", more=1
-    )
+    sent = function_url("/a%20b/%C3%A9", "POST", rawQueryString="q=%20x&q=2&empty", cookies=["a=1", "b=2"], body="é")
+    others = list(sent["headers"].items())
+    sent["headers"]["cookie"] = "a=1; b=2"
     run = loop(ECHO, event(sent))
     assert run.result == {"statusCode": 201, **FIELDS, "body": run.result["body"], "isBase64Encoded": False}
     assert json.loads(run.result["body"]) == {
@@ -107,7 +107,7 @@ def test_a_function_urls_request_and_the_response_to_it(loop: Loop) -> None:
         "raw_path": "/a%20b/%C3%A9",
         "root_path": "",
         "query_string": "q=%20x&q=2&empty",
-        "headers": [*map(list, sent["headers"].items()), ["cookie", "a=1; b=2"]],
+        "headers": [*map(list, others), ["cookie", "a=1; b=2"]],
         "client": ["192.0.2.7", 0],
         "server": ["abc.lambda-url.eu-west-3.on.aws", 443],
         "body": "Ã©",
@@ -344,7 +344,7 @@ handler = asgi(requests_only(serve), stream=True)
 
 
 LIFESPAN = f"""{ANSWER}
-import os
+import asyncio, os
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         scope["state"]["calls"] = []
@@ -355,7 +355,10 @@ async def app(scope, receive, send):
             if message["type"] == "lifespan.shutdown":
                 return
     scope["state"]["calls"].append(1)
-    scope["state"]["more"] = True
+    scope["state"].setdefault(scope["path"], True)
+    if scope["path"] == "/term":
+        os.kill(os.getpid(), 15)
+        await asyncio.sleep(60)
     await answer(send, f"{{len(scope['state']['calls'])}} {{len(scope['state'])}}".encode())
     if scope["path"] == "/fork" and not os.fork():
         raise SystemExit(0)
@@ -368,7 +371,7 @@ print("imported")
 def test_an_applications_life_lasts_as_long_as_the_process(loop: Loop) -> None:
     """Its state is the same for all requests, and what one of them adds to it is not."""
     loop.variables["LAMBDA_GRACEFUL_SHUTDOWN"] = "1"
-    run = loop(LIFESPAN, event(function_url()), event(function_url(), 2), signal=15)
+    run = loop(LIFESPAN, event(function_url("/a")), event(function_url("/b"), 2), signal=15)
     assert [each["body"] for each in run.results] == ["1 2", "2 2"]
     assert run.stdout.splitlines() == ["lifespan.startup", "imported", "lifespan.shutdown"]
     assert (run.exit_code, run.stderr) == (0, "")
@@ -378,6 +381,13 @@ def test_an_application_that_ends_the_process_is_told_and_not_in_a_copy_of_it(lo
     run = loop(LIFESPAN, event(function_url("/fork")), event(function_url("/exit"), 2))
     assert run.exit_code == 3
     assert [line for line in run.stdout.splitlines() if "lifespan" in line] == ["lifespan.startup", "lifespan.shutdown"]
+
+
+def test_an_application_is_told_of_the_end_that_comes_during_a_request(loop: Loop) -> None:
+    run = loop(LIFESPAN, event(function_url("/term")))
+    assert run.error["errorType"] == "Runtime.ExitError"
+    assert run.stdout.splitlines()[-1] == "lifespan.shutdown"
+    assert (run.exit_code, run.stderr) == (0, "")
 
 
 def started(loop: Loop, lifespan: str) -> Run:

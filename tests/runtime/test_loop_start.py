@@ -96,6 +96,11 @@ def handler(event, context):
     assert '"errorType": "ValueError"' in run.stdout or "ValueError: no" in run.stdout
 
 
+def test_in_the_layer_the_package_offers_what_functions_ask_it_for(loop: Loop, prefix: Path) -> None:
+    code = "from layer_runtime import asgi\ndef handler(event, context): return asgi.__module__"
+    assert loop(code).result == "layer_runtime.asgi_bridge"
+
+
 def test_the_function_finds_its_own_code_then_the_layers_then_the_standard_library(loop: Loop, prefix: Path) -> None:
     expected = [str(loop.task_root), str(prefix / SITE_PACKAGES), str(prefix / "python")]
     run = loop(PATHS)
