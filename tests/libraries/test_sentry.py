@@ -20,6 +20,7 @@ sentry_sdk.init(
     dsn="https://key@127.0.0.1/1",
     transport=Tell,
     traces_sample_rate=1.0,
+    auto_enabling_integrations=False,  # of every framework that is packaged
     integrations=[AwsLambdaIntegration(timeout_warning=True)],
 )
 """
