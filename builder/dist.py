@@ -4,7 +4,7 @@ Every provenance has the keys of the steps that made its layer. Where the plan o
 layer, nothing that its bytes depend on has changed since, and they are what they were when it was built and compared.
 Whoever checks a change by somebody else compares with a revision before it (``since``): the change may say anything.
 
-A product that has not been trained yet is no product to take: nothing of it is tracked.
+A product that has not been trained yet, or whose version is not final, is no product to take: nothing of it is tracked.
 """
 
 import json
@@ -44,7 +44,7 @@ def check_dist(
     """
     repository = load_repository()
     _check_sums(folder)
-    products = [product for product in repository.products.by_name.values() if product.trained]
+    products = [product for product in repository.products.by_name.values() if product.tracked]
     tracked = [(product, arch) for product in products for arch in ARCHS]
     stale = [each for each in tracked if everything or not _is_recorded(*each, repository, folder, since)]
     for product, arch in tracked:

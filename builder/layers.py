@@ -107,5 +107,6 @@ def _export(
     steps = repository.plan(each.product, each.platform, request.stdlib, each.packages, machine=CPUS[0])
     source = repository.pins[each.product.source]
     assert source.date, "a plan has been made with it"
-    sums = SUMS if request.released else f"{next(result.glob('*.zip')).stem}.sha256"
+    tracked = request.released and not each.product.preview
+    sums = SUMS if tracked else f"{next(result.glob('*.zip')).stem}.sha256"
     return export(result, output, store.lock("export"), attest(result, steps, source.date), sums)

@@ -8,7 +8,8 @@
         <variant>.profdata.xz   the variant's optimisation profile; its note is beside it, in TOML
         <variant>.symbols.txt   the order in which the linker lays out what a start touches
 
-The first variant has the folder's own name; any other one's is appended, ``<interpreter>-<series>-upstream``.
+The first variant has the folder's own name; any other one's is appended, ``<interpreter>-<series>-upstream``. So is
+``upstream`` where it is the first: the folder's own name is for a variant with patches of ours, if there ever is one.
 """
 
 import os
@@ -28,6 +29,8 @@ from builder.profile import note_of
 FOLDER = "products"
 FILE = "product.toml"
 SCHEMA = 1
+UPSTREAM = "upstream"
+"""The variant whose name always shows: what upstream publishes, with the patches that the build itself needs."""
 
 _KEYS = {"schema": int, "interpreter": str, "source": str, "runtime": str, "shebang": str, "variants": dict}
 _VARIANT_KEYS = {"patches": list}
@@ -68,6 +71,16 @@ class Product:
         """``8.4`` of ``8.4.11``."""
         return self.version.rpartition(".")[0]
 
+    @property
+    def preview(self) -> bool:
+        """Whether upstream's version is not final yet: it is built and tested, and neither tracked nor released."""
+        return is_preview(self.version)
+
+    @property
+    def tracked(self) -> bool:
+        """Whether git tracks in ``dist/`` what describes its layers, and a release has them."""
+        return self.trained and not self.preview
+
     def stem(self, arch: str) -> str:
         """``php-8.4.11-upstream-x86_64``: what its files in ``dist/`` are called, for an architecture."""
         return f"{self.name.replace(self.series, self.version, 1)}-{arch}"
@@ -85,6 +98,11 @@ class Product:
     def symbol_order(self) -> str:
         """Path of its symbol order; empty if it has none."""
         return self.file(f"{self.variant}.symbols.txt") if self.trained else ""
+
+
+def is_preview(version: str) -> bool:
+    """Whether a version is an alpha, a beta or a release candidate: ``8.5.0rc1``, beside ``8.5.0``."""
+    return re.fullmatch(r"[\d.]+", version) is None
 
 
 @dataclass(frozen=True)
@@ -200,7 +218,7 @@ def _products(folder: Path, data: Mapping[str, Any], pins: Pins) -> Iterator[Pro
     source = pins[data["source"]]
     for number, (variant, own) in enumerate(data["variants"].items()):
         yield Product(
-            name=folder.name if number == 0 else f"{folder.name}-{variant}",
+            name=folder.name if number == 0 and variant != UPSTREAM else f"{folder.name}-{variant}",
             interpreter=data["interpreter"],
             source=data["source"],
             version=source.version,

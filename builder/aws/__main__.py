@@ -14,7 +14,7 @@ from builder.arguments import variable
 from builder.aws.calls import s3_upload_command
 from builder.aws.clients import default_region, open_clients
 from builder.aws.deploy import Function, apply, check_layers, find_function, plan_calls, recorded_layer
-from builder.aws.errors import UnknownRegion
+from builder.aws.errors import Preview, UnknownRegion
 from builder.aws.layer_zip import read_layer_zip
 from builder.aws.package import check_handler, make_package
 from builder.aws.publish import Outcome, PublishRequest, publish
@@ -36,6 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def publish_layer(options: argparse.Namespace) -> None:
     """Publishes a zip of ``dist/``; prints the layer version's ARN in each region, one per line."""
     layer = read_layer_zip(options.zip or DIST / f"{_product(options).stem(default_arch())}.zip")
+    if layer.preview and not options.preview:
+        raise Preview(
+            f"{layer.zip.name} is a preview.",
+            f"{layer.product} has {layer.version}, which is no final version; functions could come to depend on it.",
+            "Pass --preview if that is what you want.",
+        )
     package = Package(layer.zip, layer.sha256, options.s3_bucket)
     request = PublishRequest(options.name, layer, package, options.public, options.dry_run)
     regions = open_clients(_parse_regions(options.region), options.endpoint_url)
@@ -110,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     layer.add_argument("--name", required=True, help="name of the layer, such as python313")
     layer.add_argument("--zip", type=Path, help="zip, its manifest beside it (default: the product's in dist/)")
     layer.add_argument("--public", action="store_true", help="let every AWS account use the layer")
+    layer.add_argument("--preview", action="store_true", help="publish it even if its version is not final")
     layer.add_argument("--region", action="append", default=[], help="AWS regions, comma-separated; repeatable")
     layer.set_defaults(command=publish_layer)
 

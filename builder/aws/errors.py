@@ -67,3 +67,9 @@ class NotReady(BuildError):
     """A function did not become active."""
 
     exit_code = 50
+
+
+class Preview(BuildError):
+    """A layer's interpreter is of a version that is not final, and nobody said that this is meant."""
+
+    exit_code = 51

@@ -10,6 +10,7 @@ from builder.artifacts.wrong_arch import wrong_arch_programs
 from builder.aws.errors import LayerNotFound, LimitExceeded
 from builder.errors import ManifestMismatch
 from builder.fetch import file_sha256
+from builder.product import is_preview
 
 REBUILD = "Rebuild it: nox -s build_layer"
 MAX_LICENCE_LENGTH = 512
@@ -36,6 +37,11 @@ class LayerZip:
     def code_sha256(self) -> str:
         """`sha256` in Lambda's encoding."""
         return base64.b64encode(bytes.fromhex(self.sha256)).decode()
+
+    @property
+    def preview(self) -> bool:
+        """Whether the interpreter's version is not final."""
+        return is_preview(self.version)
 
     @property
     def description(self) -> str:

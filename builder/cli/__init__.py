@@ -20,7 +20,7 @@ from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.dist import check_dist
 from builder.emulator.call import Call, Where, changes, check, invoke, summary
-from builder.errors import FunctionFailed, NoFunction
+from builder.errors import FunctionFailed, NoFunction, UnknownTarget
 from builder.executors.choice import Choice
 from builder.executors.images import DEFAULT_IMAGE
 from builder.layers import Request, build_layers, plan_layers
@@ -76,11 +76,18 @@ def build_again(options: argparse.Namespace, terminal: Terminal) -> None:
 
 
 def release(options: argparse.Namespace, terminal: Terminal) -> None:
-    """Every architecture, built twice from nothing, into dist/ if the two agree."""
+    """Every architecture, built twice from nothing, into dist/ if the two agree.
+
+    Raises:
+        UnknownTarget: a preview is meant.
+    """
     keep = partial(export, folder=options.output, lock=Store(cache_folder()).lock("export"))
     chosen = (tuple(options.without), _choice(options), options.image or DEFAULT_IMAGE)
     named = _products(options)
-    products = [each for each in load_repository().products.choose(named or ("*",)) if named or each.trained]
+    products = [each for each in load_repository().products.choose(named or ("*",)) if named or each.tracked]
+    if previews := [f"{each.name} ({each.version})" for each in products if each.preview]:
+        why = f"Its version is not final: {', '.join(previews)}."
+        raise UnknownTarget("A preview is not released.", why, "Leave it out; build_layer builds it.")
     wanted = (*(f"--product={each.name}" for each in products), *(f"--arch={cpu.lambda_name}" for cpu in CPUS))
     reproduce(*chosen, cache_folder(), terminal, wanted, keep)
     print(f"To be committed: {options.output}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from builder.aws.errors import Preview
 from builder.aws.layer_zip import read_layer_zip
 from builder.errors import UnknownTarget
 from tests.aws.conftest import Workspace, make_layer
@@ -375,6 +376,16 @@ def test_several_products_are_refused(workspace: Workspace) -> None:
     done = workspace.run("publish-layer", "--name=several", "--region=eu-west-1", "--product=cpython-*")
     assert (done.code, done.out) == (UnknownTarget.exit_code, "")
     assert "This takes one product, and " in done.err
+
+
+def test_a_preview_is_published_only_if_that_is_said(workspace: Workspace) -> None:
+    path = make_layer(workspace.folder / "dist", product__version="3.15.0rc1")
+    refused = workspace.publish("eu-west-3", zip_file=path)
+    assert (refused.code, refused.out) == (Preview.exit_code, "")
+    assert f"{path.name} is a preview." in refused.err
+    assert workspace.aws.requests == []
+    assert workspace.publish("eu-west-3", "--preview", zip_file=path).code == 0
+    assert workspace.aws.published_in() == ["eu-west-3"]
 
 
 def is_pending(pid: int, number: signal.Signals) -> bool:

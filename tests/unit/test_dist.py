@@ -14,7 +14,7 @@ from builder.layers import Request
 from builder.platform import CPUS, make_platform
 from tests.unit.repository import REPOSITORY
 
-TRAINED = [product for product in REPOSITORY.products.by_name.values() if product.trained]
+TRACKED = [product for product in REPOSITORY.products.by_name.values() if product.tracked]
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     """A ``dist/`` of this checkout, with as much in its files as is read of them."""
     made = tmp_path / "dist"
     made.mkdir()
-    for product in TRAINED:
+    for product in TRACKED:
         for arch in dist.ARCHS:
             layer = REPOSITORY.plan(product, make_platform(arch), machine=CPUS[0])[-1]
             steps = {"internalParameters": {"steps": {layer.name: layer.key}}}
@@ -54,10 +54,10 @@ def test_what_has_its_key_in_the_provenance_is_not_built(
     check(folder)
     assert built == []
     told = capsys.readouterr()
-    for product in TRAINED:
+    for product in TRACKED:
         for arch in dist.ARCHS:
             assert f"{product.stem(arch)}: its key has not changed" in told.out + told.err
-    assert (told.out + told.err).count("its key has not changed") == len(dist.ARCHS) * len(TRAINED)
+    assert (told.out + told.err).count("its key has not changed") == len(dist.ARCHS) * len(TRACKED)
 
 
 def test_a_layer_with_another_key_is_built(folder: Path, built: list[Request]) -> None:
@@ -70,9 +70,9 @@ def test_a_layer_with_another_key_is_built(folder: Path, built: list[Request]) -
     assert built == [Request((REPOSITORY.products.default.name,), ("arm64",))]
 
 
-def test_everything_is_built_on_request_except_what_was_not_trained(folder: Path, built: list[Request]) -> None:
+def test_everything_that_is_tracked_is_built_on_request(folder: Path, built: list[Request]) -> None:
     check(folder, everything=True)
-    names = tuple(product.name for product in TRAINED)
+    names = tuple(product.name for product in TRACKED)
     assert built == [Request(names, (arch,)) for arch in dist.ARCHS]
 
 

@@ -3,6 +3,7 @@
 import copy
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -110,16 +111,40 @@ def test_a_folder_comes_back_as_it_is(tmp_path: Path, data: dict[str, Any]) -> N
 def test_the_first_variant_has_the_folders_name_and_another_one_its_own_after_it(
     tmp_path: Path, data: dict[str, Any]
 ) -> None:
-    data["variants"] = {"upstream": {"patches": []}, "fast": {"patches": ["fast"]}}
+    data["variants"] = {"swift": {"patches": []}, "fast": {"patches": ["fast"]}}
     lay(tmp_path, "thing-1", data)
     products = load(tmp_path)
     assert {name: (each.variant, each.patches) for name, each in products.by_name.items()} == {
-        "thing-1": ("upstream", ()),
+        "thing-1": ("swift", ()),
         "thing-1-fast": ("fast", ("fast",)),
     }
     assert products.default.name == "thing-1"
     assert products.by_name["thing-1-fast"].profile == "products/thing-1/fast.profdata.xz"
     assert products.by_name["thing-1-fast"].symbol_order == "products/thing-1/fast.symbols.txt"
+
+
+def test_upstreams_own_says_so_even_where_it_is_the_only_one(tmp_path: Path, data: dict[str, Any]) -> None:
+    data["variants"] = {"upstream": {"patches": []}}
+    lay(tmp_path, "thing-1", data)
+    products = load(tmp_path)
+    assert list(products.by_name) == [products.default.name] == ["thing-1-upstream"]
+
+
+@pytest.mark.parametrize(
+    ("version", "trained", "preview", "tracked"),
+    [
+        ("3.15.0", True, False, True),
+        ("3.15.0", False, False, False),
+        ("3.15.0rc1", True, True, False),
+        ("3.15.0a7", True, True, False),
+        ("8.5.0RC1", False, True, False),
+    ],
+)
+def test_what_is_not_final_or_not_trained_is_not_tracked(
+    version: str, trained: bool, preview: bool, tracked: bool
+) -> None:
+    product = replace(PRODUCT, version=version, trained=trained)
+    assert (product.preview, product.tracked) == (preview, tracked)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +154,7 @@ def test_the_first_variant_has_the_folders_name_and_another_one_its_own_after_it
         ("cpython-3.13-upstream", "3.13.15", "cpython-3.13.15-upstream-x86_64"),
         ("cpython-3.14t", "3.14.2", "cpython-3.14.2t-x86_64"),
         ("cpython-3.14t-upstream", "3.14.2", "cpython-3.14.2t-upstream-x86_64"),
+        ("cpython-3.15-upstream", "3.15.0rc1", "cpython-3.15.0rc1-upstream-x86_64"),
         ("php-8.4", "8.4.11", "php-8.4.11-x86_64"),
     ],
 )
