@@ -12,7 +12,8 @@ nox.options.default_venv_backend = "virtualenv"  # it includes pip, which fetche
 
 LAYER_REQUIREMENTS = ("conformance", "in_container", "libraries", "popular", "pyperformance", "wheels")
 """Requirements for the layer's own Python, not for the tools'; each series has its locks in ``requirements/3.13/``."""
-SERIES = tuple(sorted(path.name.removeprefix("cpython-") for path in Path("products").glob("cpython-*")))
+SERIES = tuple(sorted(path.name for path in Path("requirements").glob("[0-9]*")))
+"""Those for which packages are locked; a folder ``requirements/3.15/`` adds one."""
 EXAMPLES_SERIES = "3.14"
 """Whose layer the examples use: the default product's."""
 

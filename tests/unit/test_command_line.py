@@ -287,7 +287,7 @@ def test_a_glob_means_several_products_which_share_their_libraries_and_tools(bui
     assert own == {
         f"{kind}cpython-3.13-x86_64{end}" for kind, end in (("", ""), ("tree-", "-lean"), ("layer-", "-lean"))
     }
-    others = {name for name in names if "cpython-3.14" not in name}
+    others = {name for name in names if not any(f"cpython-{series}" in name for series in ("3.14", "3.15"))}
     assert len(others) == len(ROLES) + len(own)
 
 
@@ -304,6 +304,15 @@ def test_what_runs_on_one_layer_refuses_several_products(builder: CommandLine) -
 
 
 # Where it cannot work.
+
+
+def test_a_preview_is_not_released_even_if_it_is_named(builder: CommandLine) -> None:
+    previews = [each for each in REPOSITORY.products.by_name.values() if each.preview]
+    for product in previews:
+        code, out, err = builder.run("release", f"--product={product.name}")
+        what, why, _ = complaint(err)
+        assert (code, out, what) == (3, "", "A preview is not released.")
+        assert why == f"Its version is not final: {product.name} ({product.version})."
 
 
 def test_a_cache_with_a_space_in_its_path_is_refused(builder: CommandLine) -> None:

@@ -65,6 +65,7 @@ def test_the_repositorys_own_pins_are_complete() -> None:
     assert {
         "cpython-3.13",
         "cpython-3.14",
+        "cpython-3.15",
         "openssl",
         "zlib",
         "bzip2",
@@ -75,7 +76,7 @@ def test_the_repositorys_own_pins_are_complete() -> None:
         "tzdata",
         "ziglang",
     } <= pins.sources.keys()
-    for series in ("3.13", "3.14"):
+    for series in ("3.13", "3.14", "3.15"):
         assert pins[f"cpython-{series}"].version.startswith(f"{series}.")
 
 
