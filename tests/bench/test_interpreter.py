@@ -21,10 +21,10 @@ from tools.bench.interpreter_report import ratios_to, write_report
 from tools.bench.interpreters import Interpreter, make_interpreters
 from tools.bench.processor import one_processor
 from tools.bench.stock import with_paths
-from tools.support.wheels import lock_file, series_of
+from tools.support.wheels import lock_file, target_of_version
 
 PRODUCTS = load_products(load_pins())
-SERIES = {product.series for product in PRODUCTS.by_name.values()}
+SERIES = {product.series for product in PRODUCTS.by_name.values() if not product.preview}
 
 THIS = Interpreter("this", Path(sys.executable), site=Path("/nowhere"))
 OF_PYPERFORMANCE = Path("pyperformance", "data-files", "benchmarks")
@@ -160,7 +160,12 @@ def test_the_report_says_what_each_is_and_compares_the_means_of_both_variants(tm
 def test_an_interpreter_says_what_it_is() -> None:
     assert THIS.version.startswith(f"Python {platform.python_version()} ")
     assert "\n" not in THIS.version
-    assert series_of(THIS.version) == f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert target_of_version(THIS.version).series == f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def test_an_interpreter_says_whether_it_has_a_gil() -> None:
+    found = (target_of_version(f"Python 3.14.7 {build}(main, Aug  5 2026)") for build in ("", "free-threading build "))
+    assert [target.abi for target in found] == ["cp314", "cp314t"]
 
 
 def test_two_interpreters_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_the_treemap_is_a_page_with_every_node(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not PRODUCT.trained, reason="the product is not trained yet")
 def test_the_interpreter_has_the_symbols_of_the_symbol_order(layer: Layer) -> None:
-    python = layer.root / "bin" / f"python{TARGET.series}"
+    python = layer.root / "bin" / TARGET.executable
     ordered = {line for line in RESULT.read_text(encoding="utf-8").splitlines() if not line.startswith("#")}
     linked = {symbol.name for symbol in read_map(link_map_of(file_sha256(python)))}
     assert len(ordered - linked) < len(ordered) / 50, "./nox -s symbol_order"

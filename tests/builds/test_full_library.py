@@ -17,7 +17,7 @@ def full_layer(tmp_path_factory: pytest.TempPathFactory) -> Layer:
 
 
 def test_each_module_has_its_source_and_its_bytecode(full_layer: Layer) -> None:
-    library = full_layer.root / "lib" / f"python{TARGET.series}"
+    library = full_layer.root / "lib" / TARGET.executable
     sources = sorted(library.rglob("*.py"))
     assert len(sources) > 500
     for source in sources:
@@ -30,7 +30,7 @@ def test_tracebacks_show_lines_of_the_library(full_layer: Layer) -> None:
 
 
 def test_a_source_that_looks_newer_than_its_bytecode_is_not_compiled_again(full_layer: Layer) -> None:
-    (full_layer.root / "lib" / f"python{TARGET.series}" / "json" / "__init__.py").touch()
+    (full_layer.root / "lib" / TARGET.executable / "json" / "__init__.py").touch()
     command = (full_layer.python, "-v", "-c", "import json")
     trace = subprocess.run(command, capture_output=True, text=True, check=True, env={}).stderr
     assert f"json/__pycache__/__init__.{CACHE_TAG}.pyc matches" in trace

@@ -72,5 +72,5 @@ def test_the_environment_is_lambdas() -> None:
 
 
 def test_the_tests_run_on_the_layer(layer_zip: Path) -> None:
-    assert os.readlink("/proc/self/exe") == f"/opt/bin/python{TARGET.series}"
+    assert os.readlink("/proc/self/exe") == f"/opt/bin/{TARGET.executable}"
     assert layer_zip.is_file()

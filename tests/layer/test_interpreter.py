@@ -12,7 +12,7 @@ import pytest
 from builder.interpreters.cpython.product import read_configure, read_modules
 from builder.pins import load_pins
 from builder.plan.keys import read_materials
-from tools.support.product import CACHE_TAG, CLEAN, PLATFORM, PRODUCT, ROOT, TARGET, Layer, output, runner
+from tools.support.product import CLEAN, PLATFORM, PRODUCT, ROOT, SOABI, TARGET, Layer, output, runner
 
 Evaluate = Callable[[str], Any]
 
@@ -96,7 +96,8 @@ def test_sys_version_contains_the_release_and_the_compiler_and_nothing_about_the
 ) -> None:
     version = evaluate("import json, sys; print(json.dumps(sys.version))")
     released = load_pins()[PRODUCT.source].date
-    assert version == f"{TARGET.version} (main, {released:%b %e %Y, %H:%M:%S}) [Clang 22.1.8 ]"
+    build = "free-threading build " if TARGET.abi_flags else ""
+    assert version == f"{TARGET.version} {build}(main, {released:%b %e %Y, %H:%M:%S}) [Clang 22.1.8 ]"
 
 
 def test_sysconfig_contains_nothing_about_the_build_machine(layer: Layer) -> None:
@@ -127,8 +128,8 @@ print(json.dumps([sysconfig.get_platform(), sysconfig.get_config_vars(*names)]))
 """
     found_platform, values = evaluate(code)
     assert found_platform == f"linux-{PLATFORM.cpu.machine}"
-    soabi = f"{CACHE_TAG}-{PLATFORM.triplet}"
-    assert values == [f".{soabi}.so", soabi, PLATFORM.triplet, TARGET.series, 0, 0, 8]
+    no_gil = int("t" in TARGET.abi_flags)
+    assert values == [f".{SOABI}.so", SOABI, PLATFORM.triplet, TARGET.series, no_gil, 0, 8]
 
 
 def test_paths_in_bytecode_are_lambdas(layer: Layer) -> None:

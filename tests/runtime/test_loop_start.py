@@ -178,7 +178,7 @@ def test_a_sitecustomize_on_python_path_runs(loop: Loop) -> None:
 
 
 def test_the_execution_environment_is_named_unless_it_is_already(loop: Loop) -> None:
-    assert loop(PATHS).result["env"]["AWS_EXECUTION_ENV"] == f"AWS_Lambda_{TARGET.executable}"
+    assert loop(PATHS).result["env"]["AWS_EXECUTION_ENV"] == f"AWS_Lambda_python{TARGET.series}"
     loop.variables["AWS_EXECUTION_ENV"] = "AWS_Lambda_Image"
     assert loop(PATHS).result["env"]["AWS_EXECUTION_ENV"] == "AWS_Lambda_Image"
 

@@ -164,6 +164,20 @@ def test_the_target_and_not_this_machine_decides_the_wheel(index: Index, target:
     assert wheels(index, target) == [f"thing-1.0-cp313-cp313-manylinux_2_17_{machine}.manylinux2014_{machine}.whl"]
 
 
+def test_a_python_without_a_gil_takes_wheels_for_it_or_for_every_python(index: Index) -> None:
+    """An abi3 wheel is none: it is compiled for objects as they are with the GIL."""
+    target = replace(X86_64, version="3.14.7", abi_flags="t")
+    assert (target.executable, target.abi) == ("python3.14t", "cp314t")
+    for tag in ("cp314-cp314", "cp314-abi3", "cp313-cp313t"):
+        index.add("thing", {tag: b""}, tag=f"{tag}-manylinux_2_17_x86_64")
+    with pytest.raises(NoWheel, match=r"CPython 3\.14t on x86_64"):
+        wheels(index, target)
+    index.add("thing", {"own": b""}, tag="cp314-cp314t-manylinux_2_17_x86_64")
+    assert wheels(index, target) == ["thing-1.0-cp314-cp314t-manylinux_2_17_x86_64.whl"]
+    index.add("pure", {"a": b""})
+    assert wheels(index, target) == ["pure-1.0-py3-none-any.whl", "thing-1.0-cp314-cp314t-manylinux_2_17_x86_64.whl"]
+
+
 def test_a_wheel_for_a_newer_glibc_is_for_a_newer_runtime(index: Index) -> None:
     index.add("thing", {"a": b""}, tag="cp313-abi3-manylinux_2_28_x86_64")
     with pytest.raises(NoWheel) as caught:

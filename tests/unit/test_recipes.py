@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -15,7 +16,7 @@ from builder.executors.tools import TOOLS
 from builder.flags import words
 from builder.interpreters.cpython import build_python
 from builder.interpreters.cpython import recipe as cpython
-from builder.interpreters.cpython.product import read_modules
+from builder.interpreters.cpython.product import executable_of, read_modules
 from builder.plan.keys import Materials
 from builder.plan.steps import Compile
 from builder.platform import Platform
@@ -215,6 +216,20 @@ def test_the_build_python_leaves_out_modules_of_the_lists_only(product: Product)
     names = [answer.removeprefix("py_cv_module_").removesuffix("=n/a") for answer in answers]
     assert set(names) == {*modules.absent, *(name for name in build_python.UNUSED if name in modules.present)}
     assert len(names) == len(set(names))
+
+
+@each_product
+def test_the_folders_name_decides_whether_there_is_a_gil(product: Product) -> None:
+    no_gil = product.folder.endswith("t")
+    assert executable_of(product) == f"python{product.series}{'t' * no_gil}"
+    for recipe in (cpython.recipe(product, PLATFORMS[0], FILES), build_python.recipe(product, FILES)):
+        (configure,) = (command for command in recipe.commands if command[0] == "./configure")
+        assert ("--disable-gil" in configure) == no_gil == ("--disable-gil" in {flag.text for flag in recipe.options})
+
+
+def test_an_abi_that_cpython_does_not_have_is_refused() -> None:
+    with pytest.raises(BadProduct, match=r"products/cpython-3\.13td names another ABI than CPython has"):
+        executable_of(replace(PRODUCT, folder="products/cpython-3.13td"))
 
 
 def test_what_the_build_python_leaves_out_is_a_module_of_some_series() -> None:

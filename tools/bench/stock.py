@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from builder.emulator.call import unzip
+from builder.interpreters.cpython.product import executable_of
 from builder.pins import load_pins
 from builder.product import Product, load_products
 from tools.bench.files import Unavailable
@@ -51,6 +52,6 @@ def with_paths(others: Sequence[str], folder: Path) -> list[str]:
     def with_path(other: str) -> str:
         if not (product := products.get(other)):
             return other
-        return f"{other}={layer_of(product, folder / other) / 'bin' / f'python{product.series}'}"
+        return f"{other}={layer_of(product, folder / other) / 'bin' / executable_of(product)}"
 
     return [with_path(other) for other in others]

@@ -15,6 +15,7 @@ from builder.context import cache_folder
 from builder.errors import BuildError, PatchRejected, StaleProfile, StepFailed
 from builder.executors.host import Host
 from builder.fetch import fetch
+from builder.interpreters.cpython.product import executable_of
 from builder.plan.steps import Compile, Step
 from builder.platform import Platform, this_machine
 from builder.product import Product
@@ -93,7 +94,7 @@ class Builder:
     def build(self, step: Step) -> Path:
         """The interpreter of such a step."""
         (tree,) = run_plan((step,), self.context)
-        return tree / "bin" / f"python{self.product.series}"
+        return tree / "bin" / executable_of(self.product)
 
     def unprofiled(self, step: Step) -> set[str]:
         """The functions of which the compiler said that the profile does not fit them."""

@@ -17,7 +17,7 @@ from builder.recipes import Recipe, make_out
 from builder.repository import Repository, load_repository
 from builder.run import BuildContext, run_plan
 from builder.store import Store
-from tools.support.product import CACHE_TAG, PLATFORM, PRODUCT, TARGET
+from tools.support.product import PLATFORM, PRODUCT, SOABI, TARGET
 
 FOR_TESTS = ("CPython's own tests", "an example")
 """The reasons in the product's ``modules.toml`` for their absence; tests also import the example modules."""
@@ -32,8 +32,7 @@ def recipe(repository: Repository) -> Recipe:
     configure = next(command for command in interpreter.commands if command[0] == "./configure")
     answers = interpreter.files["config.site"].splitlines(keepends=True)
     enabled = tuple(f"py_cv_module_{name}=" for name in modules)
-    suffix = f"{CACHE_TAG}-{PLATFORM.triplet}.so"
-    files = [f"Modules/{name}.{suffix}" for name in modules]
+    files = [f"Modules/{name}.{SOABI}.so" for name in modules]
     return replace(
         interpreter,
         environment={**interpreter.environment, "MODULE_BUILDTYPE": "shared", "CFLAGS_NODIST": ""},

@@ -27,8 +27,10 @@ PLATFORM = make_platform(default_arch())
 TARGET = target_of(PRODUCT, PLATFORM)
 NAME = PRODUCT.stem(PLATFORM.cpu.lambda_name)
 """Stem of its files in ``dist/``."""
-CACHE_TAG = TARGET.abi.replace("cp", "cpython-")
-"""``cpython-313``: what its bytecode files and extension modules have in their names."""
+CACHE_TAG = f"cpython-{TARGET.series.replace('.', '')}"
+"""``cpython-313``: what its bytecode files have in their names."""
+SOABI = f"{CACHE_TAG}{TARGET.abi_flags}-{PLATFORM.triplet}"
+"""``cpython-313-x86_64-linux-gnu``: what its extension modules have in theirs."""
 SITE_PACKAGES = site_packages(TARGET.executable)
 """Where packages are in its layer: ``python/lib/python3.13/site-packages``."""
 
@@ -49,7 +51,7 @@ class Layer:
     @cached_property
     def python(self) -> Path:
         """The interpreter, or a script that runs it under qemu."""
-        program = self.root / "bin" / f"python{TARGET.series}"
+        program = self.root / "bin" / TARGET.executable
         if not (prefix := runner()):
             return program
         script = self.root.with_name(f"{self.root.name}-python")

@@ -22,36 +22,37 @@ Command = Callable[..., tuple[str, ...]]
 """Folders that the arguments refer to, and arguments → the command that runs an interpreter with them."""
 
 
-def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2, series: str = TARGET.series) -> Path:
+def install_wheels(requirements: str, folder: Path, glibc: int = AMAZON_LINUX_2, target: Target = TARGET) -> Path:
     """Installs what ``requirements/<series>/<requirements>.txt`` locks into ``folder``, as in a function's package.
 
     Raises what `run_pip` and `lock_file` raise.
     """
     if CONTAINER_FILES:  # without a network, and without pip
         return CONTAINER_FILES / "wheels" / requirements
-    target = Target(f"{series}.0", replace(PLATFORM, glibc=f"2.{glibc}"))
-    locked = lock_file(requirements, series)
-    run_pip("install", f"--target={folder}", "--no-compile", f"--requirement={locked}", target=target)
+    oldest = replace(target, platform=replace(target.platform, glibc=f"2.{glibc}"))
+    locked = lock_file(requirements, target.series)
+    run_pip("install", f"--target={folder}", "--no-compile", f"--requirement={locked}", target=oldest)
     return folder
 
 
 def cached_wheels(requirements: str, interpreter: str, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
-    """The same with bytecode for the series of an interpreter, cached in ``cache`` by hashes and interpreter."""
+    """The same for another interpreter, with its bytecode, cached in ``cache`` by hashes and interpreter."""
     return wheels_for(requirements, lambda _, *arguments: (interpreter, *arguments), cache, glibc)
 
 
 def wheels_for(requirements: str, command: Command, cache: Path, glibc: int = AMAZON_LINUX_2) -> Path:
     """The same for an interpreter that may run somewhere else than on this machine."""
     version = subprocess.run(command((), "-VV"), check=True, capture_output=True).stdout
-    series = series_of(version.decode())
-    parts = (lock_file(requirements, series).read_bytes(), version, PLATFORM.cpu.machine.encode(), bytes([glibc]))
+    target = target_of_version(version.decode())
+    locked = lock_file(requirements, target.series).read_bytes()
+    parts = (locked, version, PLATFORM.cpu.machine.encode(), bytes([glibc]))
     digest = hashlib.sha256(b"".join(parts)).hexdigest()[:16]
     folder = cache / "wheels" / f"{requirements}-{digest}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
         try:
-            install_wheels(requirements, unfinished, glibc, series)
+            install_wheels(requirements, unfinished, glibc, target)
             compiling = command((folder.parent,), "-m", "compileall", "-q", "-j0", str(unfinished))
             subprocess.run(compiling, check=True)
             unfinished.replace(folder)
@@ -60,9 +61,10 @@ def wheels_for(requirements: str, command: Command, cache: Path, glibc: int = AM
     return folder
 
 
-def series_of(version: str) -> str:
-    """``3.14`` of what ``-VV`` prints, ``Python 3.14.7 (main, …) …``."""
-    return ".".join(version.split()[1].split(".")[:2])
+def target_of_version(version: str) -> Target:
+    """What packages are for, of what ``-VV`` prints: ``Python 3.14.7 free-threading build (main, …) …``."""
+    number = version.split()[1]
+    return Target(number, PLATFORM, "t" if "free-threading build" in version else "")
 
 
 def lock_file(requirements: str, series: str = TARGET.series) -> Path:

@@ -5,7 +5,7 @@ built in, and all variants of a series share it: what they are patched with besi
 """
 
 from builder.flags import Flag, words
-from builder.interpreters.cpython.product import executable_of, read_modules
+from builder.interpreters.cpython.product import ABI_FLAGS, abi_flags_of, executable_of, read_modules
 from builder.plan.keys import Materials
 from builder.product import Product
 from builder.recipes import AUTOCONF, Recipe, make_out
@@ -38,14 +38,15 @@ def recipe(product: Product, files: Materials) -> Recipe:
     """The recipe of a product's series."""
     executable, modules = executable_of(product), read_modules(product, files)
     absent = (*(name for name in UNUSED if name in modules.present), *modules.absent)
+    options = OPTIONS + ABI_FLAGS[abi_flags_of(product)]
     return Recipe(
         source=product.source,
         kind="tool",
-        options=OPTIONS + ENVIRONMENT,
+        options=options + ENVIRONMENT,
         environment={**AUTOCONF, **dict(flag.text.split("=", 1) for flag in ENVIRONMENT)},
         files={"config.site": "".join(f"py_cv_module_{name}=n/a\n" for name in absent)},
         commands=(
-            ("./configure", *words(OPTIONS)),
+            ("./configure", *words(options)),
             ("make", "python"),
             make_out("bin", f"lib/{executable}/lib-dynload"),
             ("cp", "python", f"../out/bin/{executable}"),

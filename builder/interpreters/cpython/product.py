@@ -12,6 +12,12 @@ from builder.product import FILE, Product
 
 FILES = ("configure.toml", "modules.toml", "omissions.toml", "regrtest.toml")
 
+ABI_FLAGS = {
+    "": (),
+    "t": (Flag("--disable-gil", "threads of one interpreter run Python code at the same time, each on a processor"),),
+}
+"""What ``sys.abiflags`` can say → configure's options for it."""
+
 
 @dataclass(frozen=True)
 class Modules:
@@ -33,9 +39,22 @@ class Configure:
     """``NAME=value``, for configure and make."""
 
 
+def abi_flags_of(product: Product) -> str:
+    """``t`` of ``products/cpython-3.14t/``, else nothing: what ``sys.abiflags`` says.
+
+    Raises:
+        BadProduct: there are no such flags.
+    """
+    flags = product.folder.partition(f"-{product.series}")[2]
+    if flags not in ABI_FLAGS:
+        why = f"CPython has the flags {', '.join(filter(None, ABI_FLAGS))}, and not {flags}."
+        raise BadProduct(f"{product.folder} names another ABI than CPython has.", why, "Rename the folder.")
+    return flags
+
+
 def executable_of(product: Product) -> str:
-    """``python3.13``: the name of the executable and of the library's folder."""
-    return f"python{product.series}"
+    """``python3.13``, or ``python3.14t``: the name of the executable and of the library's folder."""
+    return f"python{product.series}{abi_flags_of(product)}"
 
 
 def read_modules(product: Product, files: Materials) -> Modules:
@@ -60,7 +79,7 @@ def read_configure(product: Product, platform: Platform, files: Materials) -> Co
     absent = {f"py_cv_module_{name}": "n/a" for name in read_modules(product, files).absent}
     answers = {**data["answers"], **data["machine"][platform.cpu.machine], **absent}
     options, environment = (_own_flags(product, data.get(name, ()), files) for name in ("options", "environment"))
-    return Configure(answers, options, environment)
+    return Configure(answers, ABI_FLAGS[abi_flags_of(product)] + options, environment)
 
 
 def _own_flags(product: Product, entries: Iterable[Mapping[str, Any]], files: Materials) -> tuple[Flag, ...]:

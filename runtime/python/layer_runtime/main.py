@@ -133,7 +133,7 @@ def _prepare_imports(prefix: str, task_root: str) -> None:
         posix.chdir(task_root)
     except OSError:
         pass  # The handler's module will be missing, and that error names it.
-    folders = [task_root, f"{prefix}/python/lib/{PYTHON}/site-packages", f"{prefix}/python"]
+    folders = [task_root, f"{prefix}/python/lib/{PYTHON}{sys.abiflags}/site-packages", f"{prefix}/python"]
     others = [folder for folder in sys.path if folder not in folders]
     sys.path[:] = [*folders, *others]
     imports.install(others)

@@ -58,7 +58,7 @@ typedef struct {
     PyObject *values; /* of its headers, once its head is read */
     PyObject *given;  /* the answer, until another request begins */
     char failed;      /* the connection itself, and not a signal's handler, was the end of the request */
-    bool busy;        /* a thread is waiting in the kernel, without the GIL */
+    bool busy;        /* a thread is waiting in the kernel, and lets others in */
 } Connection;
 
 /* ---- The socket ------------------------------------------------------------------------------------------------- */
@@ -100,12 +100,28 @@ static bool is_same(Connection *self)
            status.st_ino == self->file;
 }
 
+/* Lets objects go, or NULLs. To do so can let another thread in where there is no GIL: that is done when the connection
+   is as it should be. */
+static void let_go(PyObject *const *objects, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        Py_XDECREF(objects[i]);
+    }
+}
+
+static void replace_parts(Connection *self, PyObject *const *parts)
+{
+    PyObject *last[MOST_PARTS];
+    memcpy(last, self->parts, sizeof(last));
+    memcpy(self->parts, parts, sizeof(last));
+    let_go(last, MOST_PARTS);
+}
+
 static void forget_parts(Connection *self)
 {
+    static PyObject *const NONE[MOST_PARTS];
     self->unsent_count = 0;
-    for (int i = 0; i < MOST_PARTS; i++) {
-        Py_CLEAR(self->parts[i]);
-    }
+    replace_parts(self, NONE);
 }
 
 static void disconnect(Connection *self)
@@ -123,28 +139,32 @@ static void drop(Connection *self)
     forget_parts(self);
 }
 
-/* Begins an exchange: what belongs to the last one goes, and its connection too if that waits for something. */
-static void begin_exchange(Connection *self, int exchange)
+/* Begins an exchange: what belongs to the last one goes, and its connection too if it is to. */
+static void start_over(Connection *self, int exchange, bool dropping)
 {
-    if (self->exchange != NOTHING && !self->given) {
-        drop(self);
-    }
-    Py_CLEAR(self->given);
-    Py_CLEAR(self->values);
-    Py_CLEAR(self->incoming->body);
-    Py_CLEAR(self->asked);
+    PyObject *last[] = {self->given, self->values, self->incoming->body, self->asked};
+    self->given = self->values = self->incoming->body = self->asked = NULL;
     self->exchange = exchange;
     self->tries = 0;
     self->on_its_way = self->ended = self->reading = false;
     self->whole = true;
     self->failed = false;
+    if (dropping) {
+        drop(self);
+    }
+    let_go(last, sizeof(last) / sizeof(*last));
+}
+
+/* The same; the connection goes if it waits for something. */
+static void begin_exchange(Connection *self, int exchange)
+{
+    start_over(self, exchange, self->exchange != NOTHING && !self->given);
 }
 
 /* Ends an exchange with a ConnectionError. */
 static PyObject *fail(Connection *self, const char *format, const char *reason)
 {
-    drop(self);
-    begin_exchange(self, NOTHING);
+    start_over(self, NOTHING, true);
     self->failed = true;
     return PyErr_Format(PyExc_ConnectionError, format, self->endpoint, reason);
 }
@@ -236,6 +256,7 @@ static void drop_dead(Connection *self)
 /* Takes parts over, to be sent behind what is still to be sent; false with an exception. */
 static bool take(Connection *self, PyObject *const *arguments, Py_ssize_t count)
 {
+    PyObject *parts[MOST_PARTS] = {NULL};
     if (self->unsent_count) { /* It was broken off. Rare enough for a copy. */
         PyObject *rest = PyBytes_FromStringAndSize(NULL, 0);
         for (size_t i = 0; rest && i < self->unsent_count; i++) {
@@ -248,20 +269,19 @@ static bool take(Connection *self, PyObject *const *arguments, Py_ssize_t count)
         if (!rest) {
             return false;
         }
-        forget_parts(self);
-        self->parts[0] = rest;
+        parts[0] = rest;
         count = 1;
     } else {
-        forget_parts(self);
         for (Py_ssize_t i = 0; i < count; i++) {
-            self->parts[i] = Py_NewRef(arguments[i]);
+            parts[i] = Py_NewRef(arguments[i]);
         }
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        self->unsent[i] = (struct iovec){PyBytes_AS_STRING(self->parts[i]), (size_t)PyBytes_GET_SIZE(self->parts[i])};
+        self->unsent[i] = (struct iovec){PyBytes_AS_STRING(parts[i]), (size_t)PyBytes_GET_SIZE(parts[i])};
     }
     self->next = self->unsent;
     self->unsent_count = (size_t)count;
+    replace_parts(self, parts);
     return true;
 }
 
@@ -286,8 +306,8 @@ static Outcome push(Connection *self)
             }
             if (errno != EINTR) {
                 int error = errno;
-                forget_parts(self);
                 self->whole = false;
+                forget_parts(self);
                 errno = error;
                 return BROKEN;
             }
@@ -627,8 +647,7 @@ static PyObject *Connection_tell(Connection *self, Arguments arguments, Py_ssize
 
 static PyObject *Connection_drop(Connection *self, PyObject *Py_UNUSED(unused))
 {
-    drop(self);
-    begin_exchange(self, NOTHING);
+    start_over(self, NOTHING, true);
     Py_RETURN_NONE;
 }
 
@@ -722,14 +741,40 @@ static void Connection_dealloc(Connection *self)
     Py_DECREF(type);
 }
 
+/* Where there is no GIL, a method has its connection to itself in a critical section, and lets others in where it would
+   let the GIL go: while it waits. A signal's handler gets in, too: it runs in the thread that is inside. */
+#ifdef Py_GIL_DISABLED
+#define ALONE(name, parameters, arguments)                                                                            \
+    static PyObject *alone_##name parameters                                                                          \
+    {                                                                                                                 \
+        PyObject *result;                                                                                             \
+        Py_BEGIN_CRITICAL_SECTION(self);                                                                              \
+        result = Connection_##name arguments;                                                                         \
+        Py_END_CRITICAL_SECTION();                                                                                    \
+        return result;                                                                                                \
+    }
+#define ALONE_WITH_ONE(name) ALONE(name, (Connection *self, PyObject *argument), (self, argument))
+#define ALONE_WITH_PARTS(name) ALONE(name, (Connection *self, Arguments parts, Py_ssize_t count), (self, parts, count))
+ALONE_WITH_ONE(ask)
+ALONE_WITH_ONE(drop)
+ALONE_WITH_ONE(hurry)
+ALONE_WITH_PARTS(tell)
+ALONE_WITH_PARTS(begin)
+ALONE_WITH_PARTS(go_on)
+ALONE_WITH_PARTS(end)
+#define METHOD(name) _PyCFunction_CAST(alone_##name)
+#else
+#define METHOD(name) _PyCFunction_CAST(Connection_##name)
+#endif
+
 static PyMethodDef methods[] = {
-    {"ask", (PyCFunction)Connection_ask, METH_O, NULL},
-    {"tell", _PyCFunction_CAST(Connection_tell), METH_FASTCALL, NULL},
-    {"begin", _PyCFunction_CAST(Connection_begin), METH_FASTCALL, NULL},
-    {"go_on", _PyCFunction_CAST(Connection_go_on), METH_FASTCALL, NULL},
-    {"end", _PyCFunction_CAST(Connection_end), METH_FASTCALL, NULL},
-    {"drop", (PyCFunction)Connection_drop, METH_NOARGS, NULL},
-    {"hurry", (PyCFunction)Connection_hurry, METH_O, NULL},
+    {"ask", METHOD(ask), METH_O, NULL},
+    {"tell", METHOD(tell), METH_FASTCALL, NULL},
+    {"begin", METHOD(begin), METH_FASTCALL, NULL},
+    {"go_on", METHOD(go_on), METH_FASTCALL, NULL},
+    {"end", METHOD(end), METH_FASTCALL, NULL},
+    {"drop", METHOD(drop), METH_NOARGS, NULL},
+    {"hurry", METHOD(hurry), METH_O, NULL},
     {NULL},
 };
 
@@ -780,6 +825,7 @@ static int execute(PyObject *module)
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, execute},
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
     {0, NULL},
 };
 

@@ -17,6 +17,16 @@ typedef struct {
 
 enum { FIRST_ROOM = 512 };
 
+/* Where there is no GIL, a list or a dict is written in a critical section: no other thread changes it, but while this
+   one waits for a thread that has something in it. What is being written then stays, even if it is taken out. */
+#ifdef Py_GIL_DISABLED
+#define HOLD(object) Py_INCREF(object)
+#define LET_GO(object) Py_DECREF(object)
+#else
+#define HOLD(object) ((void)0)
+#define LET_GO(object) ((void)0)
+#endif
+
 /* Every function returns whether it could; if not, there is perhaps an exception. */
 static bool put_value(Output *output, PyObject *value);
 
@@ -83,7 +93,10 @@ static bool put_array(Output *output, PyObject *items)
 {
     bool written = put(output, "[", 1);
     for (Py_ssize_t i = 0; written && i < PySequence_Fast_GET_SIZE(items); i++) {
-        written = (!i || put(output, ", ", 2)) && put_value(output, PySequence_Fast_GET_ITEM(items, i));
+        PyObject *item = PySequence_Fast_GET_ITEM(items, i);
+        HOLD(item);
+        written = (!i || put(output, ", ", 2)) && put_value(output, item);
+        LET_GO(item);
     }
     return written && put(output, "]", 1);
 }
@@ -94,8 +107,12 @@ static bool put_object(Output *output, PyObject *items)
     Py_ssize_t position = 0;
     bool written = put(output, "{", 1);
     for (bool first = true; written && PyDict_Next(items, &position, &key, &value); first = false) {
+        HOLD(key);
+        HOLD(value);
         written = (first || put(output, ", ", 2)) && PyUnicode_CheckExact(key) && put_text(output, key) &&
                   put(output, ": ", 2) && put_value(output, value);
+        LET_GO(value);
+        LET_GO(key);
     }
     return written && put(output, "}", 1);
 }
@@ -121,7 +138,10 @@ static bool put_value(Output *output, PyObject *value)
     if ((!is_object && !PyList_CheckExact(value) && !PyTuple_CheckExact(value)) || Py_EnterRecursiveCall("")) {
         return false;
     }
-    bool written = is_object ? put_object(output, value) : put_array(output, value);
+    bool written;
+    Py_BEGIN_CRITICAL_SECTION(value);
+    written = is_object ? put_object(output, value) : put_array(output, value);
+    Py_END_CRITICAL_SECTION();
     Py_LeaveRecursiveCall();
     return written;
 }

@@ -89,8 +89,8 @@ def _explain(said: str, target: Target) -> Exception:
         name = said.partition(_SAYS_NO_WHEEL)[2].splitlines()[0].partition(" --hash")[0]
         return NoWheel(
             f"{name} has no wheel for this target.",
-            f"pip finds no locked one for CPython {target.series} on {target.platform.cpu.machine} with glibc "
-            f"{target.platform.glibc};\n"
+            f"pip finds no locked one for CPython {target.series}{target.abi_flags} on {target.platform.cpu.machine} "
+            f"with glibc {target.platform.glibc};\n"
             f"       an sdist is not built: that would run its code. pip says: {why}",
             "Lock a version that has one; or, where glibc is what is too old, build for --runtime provided.al2023.",
         )
