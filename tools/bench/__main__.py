@@ -1,4 +1,4 @@
-"""The command line: ``coldstart``, ``invoke``, ``soak``, ``interpreter``, ``memory``, ``size``."""
+"""The command line: ``coldstart``, ``invoke``, ``soak``, ``interpreter``, ``threads``, ``memory``, ``size``."""
 
 import argparse
 import json
@@ -28,6 +28,7 @@ from tools.bench.size import lines, link_map_of, sizes, write_treemap
 from tools.bench.soak import LIMIT, soak
 from tools.bench.stock import STOCK, stock_layer, with_paths
 from tools.bench.subjects import Workspace, make_workspace
+from tools.bench.threads import threads
 from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, TARGET, interpreter
 from tools.support.wheels import wheels_for
 
@@ -100,6 +101,12 @@ def _interpreter(options: argparse.Namespace, folder: Path) -> int:
     return 0
 
 
+def _threads(options: argparse.Namespace, folder: Path) -> int:
+    others = with_paths(options.against, folder)
+    show(threads(make_interpreters(Path(interpreter(folder)).resolve(), others, cache_folder()), options.rounds))
+    return 0
+
+
 def _memory(options: argparse.Namespace, folder: Path) -> int:
     if PLATFORM.cpu != this_machine():
         raise Unavailable(f"memory under qemu says nothing: measure {NAME} on a machine of its own kind")
@@ -118,7 +125,7 @@ def _memory(options: argparse.Namespace, folder: Path) -> int:
 
 def _size(options: argparse.Namespace, _folder: Path) -> int:
     manifest = json.loads(options.manifest.read_text(encoding="utf-8"))
-    (sha256,) = (each["sha256"] for each in manifest["entries"] if each["path"] == f"bin/python{TARGET.series}")
+    (sha256,) = (each["sha256"] for each in manifest["entries"] if each["path"] == f"bin/{TARGET.executable}")
     found = sizes(manifest, link_map_of(sha256))
     print(*lines(found, options.smallest / 100), sep="\n")
     page = options.manifest.with_name(options.manifest.name.replace(".manifest.json", ".html"))
@@ -162,6 +169,17 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--rounds", type=int, default=5, metavar="N", help="turns per interpreter (default: 5)")
     folder = ROOT / ("docs" if PRODUCT.default else "dist")
     sub.add_argument("--output", type=Path, default=folder, metavar="DIR", help="folder for table and plot")
+    summary = "Python code in two threads, by the same in one"
+    sub = commands.add_parser("threads", help=summary, description=summary)
+    sub.set_defaults(command=_threads)
+    sub.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="INTERPRETER",
+        help=f"{GCC}, {DEBIAN}, {MACHINE}, a product's name, or NAME=PATH of a python; repeatable",
+    )
+    sub.add_argument("--rounds", type=count, default=5, metavar="N", help="turns, of which medians are (default: 5)")
     summary = f"memory of this layer beside the variant {STOCK}'s, in functions of several sizes; needs root"
     sub = commands.add_parser("memory", help=summary, description=summary)
     sub.set_defaults(command=_memory)
