@@ -85,6 +85,8 @@ def build_layers(
     """Builds what is not in the store yet, and gives the paths of all files that describe or are the layers."""
     repository = load_repository()
     wanted = plan_layers(request, repository)
+    for note in dict.fromkeys(note for each in wanted if each.packages for note in each.packages.notes):
+        terminal.note(note)
     cache = cache_folder()
     store = Store(cache)
     host = Host(cache, store.result(wanted[0].steps[0]), jobs)

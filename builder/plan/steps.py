@@ -82,6 +82,8 @@ class InstallPackages:
     packages: tuple[LockedPackage, ...]
     installer: str
     """Version of the library that installs them."""
+    notes: tuple[str, ...] = ()
+    """What their file says and nothing heeds: for whoever asked, not in the step's key."""
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def test_verify_accepts_the_zip(dist: Path) -> None:
 
 def test_another_architecture_gets_its_own_wheels_on_this_machine(tmp_path: Path) -> None:
     target = replace(TARGET, platform=Platform(CPUS[1]))
-    locked = read_requirements(REQUIREMENTS, target)
+    locked = read_requirements(REQUIREMENTS, target).packages
     (tmp_path / "wheels").mkdir()
     wheels = download_wheels(locked, target, tmp_path / "wheels", RecordingReport())
     packages = install_wheels(dict(zip(locked, wheels, strict=True)), target, tmp_path / "tree", tmp_path / "staging")

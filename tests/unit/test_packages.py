@@ -64,7 +64,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
 def asked(folder: Path, text: str, target: Target = X86_64) -> tuple[LockedPackage, ...]:
     path = folder / "packages.txt"
     path.write_text(text, encoding="utf-8")
-    return read_requirements(path, target)
+    return read_requirements(path, target).packages
 
 
 def test_a_file_of_pip_compile_is_read(tmp_path: Path) -> None:
@@ -109,11 +109,18 @@ def test_markers_are_decided_for_the_target(tmp_path: Path, marker: str, targets
         (f"six --hash=sha256:{A}", "six: is not pinned by =="),
         (f"six==1 --hash=md5:{A}", "six==1: has a hash that is no sha256"),
         (f"six @ https://x.example/six.whl --hash=sha256:{A}", "comes from an address of its own"),
-        ("-e .", "-e .: only packages may stand here"),
-        ("-r more.txt", "-r more.txt: only packages may stand here"),
-        ("--index-url https://x.example/", "only packages may stand here"),
-        ("../six-1.17.0.whl", "../six-1.17.0.whl: "),
-        (f"six==1 --hash=sha256:{A}\nSix==1 --hash=sha256:{B}", "six: stands there twice"),
+        ("../six-1.17.0.whl", "../six-1.17.0.whl: is a file or a folder"),
+        (".[extra]", ".[extra]: is a file or a folder"),
+        ("six-1.17.0.tar.gz", "six-1.17.0.tar.gz: is a file or a folder"),
+        ("git+https://x.example/six", "git+https://x.example/six: comes from an address of its own"),
+        ("six = 1.17.0", "six = 1.17.0: "),
+        (f"six==1; python --hash=sha256:{A}", "six==1; python: "),
+        (
+            f"six==1 --hash=sha256:{A}\nSix==1 --hash=sha256:{B}",
+            "six==1 and Six==1: stands there with different hashes",
+        ),
+        (f"six==1 --hash=sha256:{A}\nsix==2", "six==1 and six==2: is pinned to different versions: 1, 2"),
+        (f"six==1 --hash=sha256:{A}\nsix>1", "six==1 and six>1: is pinned to 1, which >1 does not allow"),
         ("# nothing", "it asks for no package on this target"),
     ],
 )
@@ -123,10 +130,43 @@ def test_what_is_not_locked_is_told(tmp_path: Path, text: str, told: str) -> Non
     assert told in caught.value.why
 
 
-def test_everything_that_is_not_locked_is_told_at_once(tmp_path: Path) -> None:
+def test_everything_that_is_not_locked_is_told_at_once_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(NotLocked) as caught:
-        asked(tmp_path, "a==1\nb\n-e .")
-    assert len(caught.value.why.splitlines()) == 3
+        asked(tmp_path, "a==1\n\nb\n-e .")
+    told = caught.value.why.split("\n       ")
+    assert [line.removeprefix(f"{tmp_path / 'packages.txt'}, ").partition(": ")[0] for line in told] == [
+        "line 4",
+        "line 1",
+        "line 3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "hashes"),
+    [
+        (f"six --hash=sha256:{A}", (A,)),
+        ("six>=1,!=1.16", (A, B)),
+        (f"six==1.17 --hash=sha256:{B}\nother>3", (B,)),
+        (f"six==2 ; python_version < '3.13' --hash=sha256:{A}", (A, B)),
+    ],
+)
+@pytest.mark.parametrize("option", ["-c more.txt", ""])
+def test_all_lines_on_a_package_hold_at_once(tmp_path: Path, more: str, hashes: tuple[str, ...], option: str) -> None:
+    (tmp_path / "more.txt").write_text(more, encoding="utf-8")
+    text = f"six==1.17.0 --hash=sha256:{B} --hash=sha256:{A}\n{option or more.splitlines()[0]}"
+    assert asked(tmp_path, text) == (LockedPackage("six", "1.17.0", hashes),)
+
+
+def test_a_constraint_may_be_what_locks_a_package(tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_text(f"six==1.17.0 --hash=sha256:{A.upper()}", encoding="utf-8")
+    assert asked(tmp_path, "-c more.txt\nsix") == (LockedPackage("six", "1.17.0", (A,)),)
+
+
+def test_what_is_passed_over_is_noted_without_its_value(tmp_path: Path) -> None:
+    path = tmp_path / "packages.txt"
+    path.write_text(f"-i https://me:secret@x.example/\n--pre\nsix==1 --hash=sha256:{A}", encoding="utf-8")
+    (note,) = lock_packages(path, PRODUCT, PLATFORMS[0]).notes
+    assert note == f"{path}, line 1: --index-url is passed over: pip's own settings say where packages come from"
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -150,7 +190,7 @@ def test_what_is_locked_is_locked_for_a_product_on_a_platform(tmp_path: Path) ->
 def wheels(index: Index, target: Target = X86_64) -> list[str]:
     """Names of the wheels that the target gets of everything in the index."""
     folder = index.folder.parent / "wheels"
-    locked = read_requirements(index.requirements(), target)
+    locked = read_requirements(index.requirements(), target).packages
     return [path.name for path in download_wheels(locked, target, folder, RecordingReport())]
 
 

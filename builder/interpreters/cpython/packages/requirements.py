@@ -1,79 +1,120 @@
 """A requirements file with hashes → the packages that it asks for on a target.
 
-Markers are decided here, for the target: pip would decide them for the Python that it runs on.
+Markers are decided here, for the target: pip would decide them for the Python that it runs on. All lines on one package
+hold at once, and those of constraints (``-c``) with them: versions, and the hashes that each line with hashes allows.
 """
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
+from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import Specifier
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from builder.errors import NotLocked
+from builder.interpreters.cpython.packages.requirement_lines import Line, read_lines
 from builder.interpreters.cpython.target import Target
 from builder.plan.steps import LockedPackage
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
-_HASH = re.compile(r"\s--hash[= ]\s*(\S+)")
-_SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
-_HARMLESS = ("--require-hashes", "--only-binary")
-"""Options that ask for what is done anyway."""
+_SHA256 = re.compile(r"sha256:([0-9a-fA-F]{64})")
+_ADDRESS = re.compile(r"([\w.+-]+:|.*\s@\s)")
+_PATH = re.compile(r"\.|[^\s;]*/|[^\s;]*\.(whl|zip|tar|tgz|tbz|txz|tlz|tar\.(gz|bz2|xz|lzma))\s*$")
 
 
-def read_requirements(path: Path, target: Target) -> tuple[LockedPackage, ...]:
-    """What the file asks for on a target, sorted by name; `NotLocked` lists all that is wrong with it."""
+@dataclass(frozen=True)
+class Locked:
+    """What a file locks on a target."""
+
+    packages: tuple[LockedPackage, ...]
+    """Sorted by name."""
+    notes: tuple[str, ...]
+    """What the file says and nothing heeds."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What one line says of a package, on the target."""
+
+    line: Line
+    requirement: Requirement
+    sha256: frozenset[str]
+
+
+def read_requirements(path: Path, target: Target) -> Locked:
+    """What the file asks for on a target; `NotLocked` lists all that is wrong with it."""
     do = "Write it with `uv export --no-emit-project`, `uv pip compile --generate-hashes` or `pip-compile` (the same)."
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotLocked(f"{path} cannot be read.", f"{error}.", "Pass a requirements file.") from error
-    problems: list[str] = []
-    found: dict[str, LockedPackage] = {}
-    for line in _logical_lines(text):
+    reading = read_lines(path)
+    problems = reading.problems
+    lines: dict[str, list[_Asked]] = defaultdict(list)
+    for line in reading.lines:
         try:
-            locked = _read(line, environment(target))
+            if asked := _ask(line, environment(target)):
+                lines[canonicalize_name(asked.requirement.name)].append(asked)
         except ValueError as error:
-            problems.append(f"{line.split(' --hash')[0]}: {error}")
-        else:
-            if locked and found.setdefault(locked.name, locked) != locked:
-                problems.append(f"{locked.name}: stands there twice, with different versions or hashes")
+            problems.append(f"{line.where}: {line.text}: {error}")
+    found = []
+    for name, all_asked in sorted(lines.items()):
+        if any(not asked.line.constraint for asked in all_asked):
+            try:
+                found.append(_lock(name, all_asked))
+            except ValueError as error:
+                places = "; ".join(asked.line.where for asked in all_asked)
+                problems.append(f"{places}: {' and '.join(asked.line.text for asked in all_asked)}: {error}")
     if not (problems or found):
         problems.append("it asks for no package on this target")
     if problems:
         raise NotLocked(f"{path} does not lock its packages.", "\n       ".join(problems), do)
-    return tuple(found[name] for name in sorted(found))
+    return Locked(tuple(found), tuple(reading.notes))
 
 
-def _logical_lines(text: str) -> Iterator[str]:
-    """Lines as pip reads them: a backslash joins two, a ``#`` ends one."""
-    for line in text.replace("\\\r\n", " ").replace("\\\n", " ").splitlines():
-        if content := _COMMENT.sub("", line).strip():
-            yield " ".join(content.split())
-
-
-def _read(line: str, environment: dict[str, str]) -> LockedPackage | None:
-    """None if the line asks for nothing on the target; `ValueError` says what is wrong with it."""
-    if line.startswith(_HARMLESS):
-        return None
-    if line.startswith("-"):
-        raise ValueError("only packages may stand here; where they come from is for pip's own settings to say")
+def _ask(line: Line, environment: Mapping[str, str]) -> _Asked | None:
+    """None if the line says nothing on the target; `ValueError` says what is wrong with it."""
+    text, _, condition = line.text.partition(";")
+    if _ADDRESS.match(text):
+        raise ValueError("comes from an address of its own, and not from an index; lock what an index has")
+    if _PATH.match(text):
+        raise ValueError("is a file or a folder to pip; lock what an index has")
     try:
-        requirement = Requirement(_HASH.sub("", line).strip())
-    except InvalidRequirement as error:
+        marker = Marker(condition.strip()) if condition.strip() else None
+        requirement = Requirement(text.strip())
+    except (InvalidMarker, InvalidRequirement) as error:
         raise ValueError(str(error).splitlines()[0]) from error
-    if requirement.marker and not requirement.marker.evaluate(environment):
+    if marker and not marker.evaluate(dict(environment)):
         return None
-    if requirement.url:
-        raise ValueError("comes from an address of its own, and not from an index")
-    match list(requirement.specifier):
-        case [specifier] if specifier.operator == "==" and not specifier.version.endswith("*"):
-            hashes = _HASH.findall(line)
-            if not hashes or not all(_SHA256.fullmatch(value) for value in hashes):
-                raise ValueError("has a hash that is no sha256" if hashes else "has no hash")
-            name = canonicalize_name(requirement.name)
-            return LockedPackage(name, specifier.version, tuple(sorted({value.partition(":")[2] for value in hashes})))
-    raise ValueError("is not pinned by ==")
+    hashes = [_SHA256.fullmatch(value) for value in line.hashes]
+    return _Asked(line, requirement, frozenset(found[1].lower() if found else "" for found in hashes))
+
+
+def _lock(name: str, lines: list[_Asked]) -> LockedPackage:
+    """What all lines on a package allow; `ValueError` if that is not one version with hashes."""
+    specifiers = [specifier for asked in lines for specifier in asked.requirement.specifier]
+    pins = {Version(specifier.version): specifier for specifier in reversed(specifiers) if _is_pin(specifier)}
+    if not pins:
+        raise ValueError("is not pinned by ==")
+    if len(pins) > 1:
+        raise ValueError(f"is pinned to different versions: {', '.join(map(str, sorted(pins)))}")
+    ((version, pin),) = pins.items()
+    if outside := [each for each in specifiers if not each.contains(version, prereleases=True)]:
+        raise ValueError(f"is pinned to {version}, which {outside[0]} does not allow")
+    hashes = [asked.sha256 for asked in lines if asked.sha256]
+    if not hashes:
+        raise ValueError("has no hash")
+    if any("" in each for each in hashes):
+        raise ValueError("has a hash that is no sha256")
+    allowed = reduce(frozenset.intersection, hashes)
+    if not allowed:
+        raise ValueError("stands there with different hashes, none of which all its lines allow")
+    return LockedPackage(name, pin.version, tuple(sorted(allowed)))
+
+
+def _is_pin(specifier: Specifier) -> bool:
+    return specifier.operator == "==" and not specifier.version.endswith("*")
 
 
 def environment(target: Target) -> dict[str, str]:

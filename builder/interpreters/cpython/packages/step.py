@@ -21,8 +21,8 @@ from builder.product import Product
 
 def lock_packages(file: Path, product: Product, platform: Platform) -> InstallPackages:
     """What a requirements file asks for on a platform, whose glibc is that of the oldest system they are for."""
-    packages = read_requirements(file, target_of(product, platform))
-    return InstallPackages(product, platform, packages, installer_version())
+    locked = read_requirements(file, target_of(product, platform))
+    return InstallPackages(product, platform, locked.packages, installer_version(), locked.notes)
 
 
 def install_packages(
