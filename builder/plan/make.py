@@ -25,7 +25,9 @@ from builder.toolchain import COMPILER, wrappers
 SHARED_PATCHES: tuple[str, ...] = ("needed",)
 """The patch sets of what several products share: libraries, and the tools of a series' variants."""
 LIBRARIES_PROFILE = "builder/recipes/libraries.profdata.xz"
-CONTENT_POLICY, ELF_POLICY = (f"builder/artifacts/policy/{name}.toml" for name in ("content", "elf"))
+CONTENT_POLICY, ELF_POLICY, LIBRARIES_POLICY = (
+    f"builder/artifacts/policy/{name}.toml" for name in ("content", "elf", "libraries")
+)
 
 _DESCRIPTION = ("kind", "options")
 """Fields of a recipe that only describe it: they are in no compiled step's key."""
@@ -227,8 +229,11 @@ def _packages_step(task: InstallPackages, files: Materials, inputs: tuple[Step, 
         "packages",
         task,
         inputs,
-        # The policy says what compiled code of packages may be.
-        {**files.code(manager.install_packages.__module__), ELF_POLICY: files.sha256[ELF_POLICY]},
+        # The policies say what compiled code of packages may be, and may need.
+        {
+            **files.code(manager.install_packages.__module__),
+            **{path: files.sha256[path] for path in (ELF_POLICY, LIBRARIES_POLICY)},
+        },
         {
             **{f"package {package.name}": _sha256(str(package)) for package in task.packages},
             "product": task.product.name,

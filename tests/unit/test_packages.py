@@ -2,6 +2,7 @@
 
 import hashlib
 import tarfile
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from io import BytesIO
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.artifacts.audit import Elf
+from builder.artifacts.audit import Elf, read_policy
 from builder.artifacts.deterministic_zip import FILE, Entry
 from builder.artifacts.pack import check_unzipped
 from builder.artifacts.packages import Packages
@@ -25,7 +26,7 @@ from builder.errors import (
     UnsafeArchive,
     WrongHash,
 )
-from builder.interpreters.cpython.packages.abi import check_loadable
+from builder.interpreters.cpython.packages.abi import check_loadable, lacking
 from builder.interpreters.cpython.packages.install import install_wheels, missing
 from builder.interpreters.cpython.packages.requirements import read_requirements
 from builder.interpreters.cpython.packages.step import lock_packages, with_bytecode
@@ -33,7 +34,7 @@ from builder.interpreters.cpython.packages.wheels import download_wheels, platfo
 from builder.interpreters.cpython.target import Target
 from builder.pins import Archive, Source
 from builder.plan.steps import LockedPackage
-from builder.platform import Platform
+from builder.platform import RUNTIMES, Platform
 
 from . import elf_factory as elf_files
 from .elf_factory import ElfFile
@@ -421,6 +422,77 @@ def test_one_for_a_newer_glibc_is_told_with_its_symbols(tmp_path: Path) -> None:
         loadable(tmp_path, newer.content())
     assert caught.value.why == "thing: thing.so: needs glibc 2.28, above 2.26: memcpy@GLIBC_2.28"
     loadable(tmp_path, newer.content(), for_glibc("2.34"))
+
+
+@pytest.mark.parametrize("library", ["libpython3.13.so.1.0", "libpython3.so"])
+def test_one_that_is_linked_to_the_interpreters_library_is_told(tmp_path: Path, library: str) -> None:
+    with pytest.raises(NotLoadable) as caught:
+        loadable(tmp_path, replace(GOOD, needed=("libc.so.6", library)).content())
+    assert caught.value.why.startswith(
+        f"thing: thing.so: is linked to {library}, and the interpreter is one executable"
+    )
+
+
+def test_a_program_that_brings_an_interpreters_library_passes(tmp_path: Path) -> None:
+    for name, needed in (("tool", ("libpython3.13.so.1.0",)), ("libpython3.13.so.1.0", ("libc.so.6",))):
+        (tmp_path / name).write_bytes(replace(GOOD, needed=needed).content())
+    check_loadable(tmp_path, dict.fromkeys(("tool", "libpython3.13.so.1.0"), ("thing",)), X86_64)
+
+
+def lacks(folder: Path, needed: Mapping[str, tuple[str, ...]], target: Target) -> list[str]:
+    """What is told of ELF files that need libraries, each in a package of its folder's name."""
+    for path, libraries in needed.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(replace(GOOD, needed=("libc.so.6", *libraries)).content())
+    owners = {path: (path.partition("/")[0],) for path in needed}
+    return list(lacking(check_loadable(folder, owners, target), owners, target))
+
+
+def test_a_library_that_nobody_has_is_told_by_name(tmp_path: Path) -> None:
+    needed = {"odbc/a.so": ("libodbc.so.2",), "odbc/b.so": ("libodbc.so.2", "libstdc++.so.6", "libz.so.1")}
+    (told,) = lacks(tmp_path, needed, X86_64)
+    assert told == (
+        "odbc: odbc/a.so and 1 more needs libodbc.so.2, which is not in provided.al2023 and provided.al2 nor in the "
+        "packages; the function or another layer may bring it, in lib/"
+    )
+
+
+def test_a_library_that_a_package_brings_is_not_told(tmp_path: Path) -> None:
+    needed = {
+        "one/a.so": ("libown-1a2b.so.3", "libothers.so.1"),
+        "one.libs/libown-1a2b.so.3": (),
+        "two/libothers.so.1": (),
+    }
+    assert lacks(tmp_path, needed, X86_64) == []
+
+
+@pytest.mark.parametrize(
+    ("library", "for_all", "for_2023"),
+    [
+        ("libcrypt.so.1", "is not in provided.al2023 nor", "is not in provided.al2023 nor"),
+        ("libcrypto.so.3", "is not in provided.al2 nor", None),
+        ("libcrypto.so.10", "is not in provided.al2023 nor", "is not in provided.al2023 nor"),
+        ("libgomp.so.1", "is not in provided.al2023 and provided.al2 nor", "is not in provided.al2023 nor"),
+        ("libgcc_s.so.1", None, None),
+        ("ld-linux-aarch64.so.1", None, None),
+    ],
+)
+def test_a_system_has_to_be_one_that_the_layer_is_for(
+    tmp_path: Path, library: str, for_all: str | None, for_2023: str | None
+) -> None:
+    for target, expected in ((X86_64, for_all), (for_glibc("2.34"), for_2023)):
+        told = lacks(tmp_path, {"one/a.so": (library,)}, target)
+        assert len(told) == (expected is not None)
+        assert (expected or "") in "".join(told)
+
+
+def test_the_systems_lists_are_of_the_runtimes_and_name_a_library_once() -> None:
+    listed = read_policy("libraries.toml")
+    assert listed.keys() == RUNTIMES.keys()
+    for packages in listed.values():
+        names = [name for libraries in packages.values() for name in libraries]
+        assert sorted(set(names)) == sorted(names)
+        assert set(read_policy("elf.toml")["needed"]) <= set(names)  # what the interpreter itself needs
 
 
 def test_a_damaged_one_is_told(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Can the target load what is compiled in packages? By what the files say, not by what their wheels' tags promise."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
@@ -13,6 +13,8 @@ from builder.errors import NotLoadable
 from builder.interpreters.cpython.target import Target
 
 _MOST_SHOWN = 5
+_INTERPRETER = "libpython"
+"""How the name of a library begins that has a whole interpreter in it."""
 
 
 def check_loadable(tree: Path, owners: Mapping[str, tuple[str, ...]], target: Target) -> tuple[Elf, ...]:
@@ -31,6 +33,13 @@ def check_loadable(tree: Path, owners: Mapping[str, tuple[str, ...]], target: Ta
             continue
         found.append(elf)
         problems += [f"{', '.join(names)}: {path}: {problem}" for problem in _problems(elf, too_new, machine, target)]
+    problems += [
+        f"{', '.join(owners[elf.path])}: {elf.path}: is linked to {library}, and the interpreter is one executable, "
+        "without such a library (PEP 513 allows no wheel to need it)"
+        for elf in found
+        for library in _absent(elf, found, ())
+        if library.startswith(_INTERPRETER)
+    ]
     if problems:
         raise NotLoadable(
             "Packages hold compiled code that the target cannot load.",
@@ -38,6 +47,35 @@ def check_loadable(tree: Path, owners: Mapping[str, tuple[str, ...]], target: Ta
             "Lock another version; or, where glibc is what is too old, build for --runtime provided.al2023.",
         )
     return tuple(found)
+
+
+def lacking(found: tuple[Elf, ...], owners: Mapping[str, tuple[str, ...]], target: Target) -> Iterator[str]:
+    """What compiled code of packages needs that neither they nor the systems of the target's runtimes have.
+
+    On purpose, if the function or another layer has it, or if only a part needs it that nobody uses.
+    """
+    systems = {
+        name: {library for libraries in packages.values() for library in libraries}
+        for name, packages in read_policy("libraries.toml").items()
+        if name in target.platform.runtimes
+    }
+    users: dict[tuple[str, str], list[Elf]] = {}
+    for elf in found:
+        for library in _absent(elf, found, set.intersection(*systems.values())):
+            users.setdefault((", ".join(owners[elf.path]), library), []).append(elf)
+    for (names, library), elf_files in users.items():
+        more = f" and {len(elf_files) - 1} more" if len(elf_files) > 1 else ""
+        without = " and ".join(name for name, libraries in systems.items() if library not in libraries)
+        yield (
+            f"{names}: {elf_files[0].path}{more} needs {library}, which is not in {without} nor in the packages; "
+            "the function or another layer may bring it, in lib/"
+        )
+
+
+def _absent(elf: Elf, found: Iterable[Elf], system: Container[str]) -> Iterator[str]:
+    """The libraries that an ELF file needs and that neither lie among the others nor are a system's."""
+    there = {other.path.rpartition("/")[2] for other in found}
+    return (library for library in elf.needed if library.rpartition("/")[2] not in there and library not in system)
 
 
 def _read(path: str, content: bytes, glibc: str) -> tuple[Elf, list[str]]:

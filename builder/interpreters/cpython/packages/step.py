@@ -9,7 +9,7 @@ from builder.executors import Sandbox
 from builder.fetch.report import Report
 from builder.interpreters.cpython import bytecode
 from builder.interpreters.cpython.assemble import PREFIX, run_build_python
-from builder.interpreters.cpython.packages.abi import check_loadable
+from builder.interpreters.cpython.packages.abi import check_loadable, lacking
 from builder.interpreters.cpython.packages.install import install_wheels, installer_version, missing, site_packages
 from builder.interpreters.cpython.packages.requirements import read_requirements
 from builder.interpreters.cpython.packages.wheels import download_wheels
@@ -36,7 +36,7 @@ def install_packages(
     packages = install_wheels(dict(zip(task.packages, wheels, strict=True)), target, tree, work / "staging")
     packages = replace(packages, elf_files=check_loadable(tree, packages.owners, target))
     place = site_packages(target.executable)
-    for lack in sorted(missing(tree / place, target)):
+    for lack in sorted((*missing(tree / place, target), *lacking(packages.elf_files, packages.owners, target))):
         report.note(lack)
     compiling = (bytecode.__file__, f"{PREFIX}/{place}", "packages")
     run_build_python(sandbox, inputs["build_python"], task.product, f"out/{TREE}/{place}", {}, compiling)
