@@ -124,7 +124,7 @@ class NoWheel(BuildError):
 
 
 class NotLoadable(BuildError):
-    """A wheel's compiled code is for another machine, or for a newer glibc."""
+    """A wheel's compiled code is for another machine or a newer glibc, or is linked to a library of the interpreter."""
 
     exit_code = 26
 

@@ -12,7 +12,7 @@ import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -136,7 +136,7 @@ def _run(call: Call, place: Place) -> Outcome:
     code = place.run(guest.command(boundary, ports, call.timeout, call.handler, environment), log.feed, errors.extend)
     log.end()
     if outcome := guest.read_outcome(bytes(errors), boundary):
-        return outcome
+        return replace(outcome, broken=log.error) if outcome.streamed else outcome
     raise _no_answer(code, errors.decode(errors="replace"), ports.events)
 
 
@@ -196,6 +196,9 @@ def check(outcome: Outcome, call: Call) -> None:
     """`FunctionFailed` if Lambda would call it that."""
     if outcome.failed:
         raise FunctionFailed(f"{call.handler} failed.", _reason(outcome.body), "Its log stands above.")
+    if outcome.broken:
+        why = f"{outcome.broken} (a caller gets what stands above, and then an error)"
+        raise FunctionFailed(f"The stream of {call.handler} broke.", why, "Its log stands above.")
     if outcome.memory > call.memory * MEBIBYTE:
         why = f"It had {outcome.memory / MEBIBYTE:.0f} MB; on Lambda it would have been ended at {call.memory}."
         raise FunctionFailed(f"{call.handler} takes more memory than it may.", why, "Pass a larger --memory.")

@@ -6,6 +6,7 @@ The agent runs wherever a layer does, so it is a shell script; whatever can be p
 import base64
 import http.client
 import io
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -30,7 +31,16 @@ _OWN_LINE = re.compile(rb"(START RequestId: [\da-f-]{36} Version: \S+|(END|REPOR
 did not end its last line, it is in the same one."""
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 _INVOKE = re.compile(r"INVOKE RTDONE\(.*duration: ([\d.]+)ms\)")
-_FAILED = re.compile(r"API request - POST \S+/error,|INIT RTDONE\(status: (?!success)|Invoke failed|Invoke\(\) timeout")
+_FAILED = re.compile(
+    # What stands further on in a line may be the function's: the header of an error has its message.
+    r"^[^(]*\(rapid\) (Sending Error Response: |API request - POST \S+/error,|INIT RTDONE\(status: (?!success)|"
+    r"Invoke failed|Invoke\(\) timeout)",
+    re.MULTILINE,
+)
+_STREAMED = re.compile(r"^[^(]*\(rapid\) API request - POST \S+/response, .*Response-Mode:\[streaming\]", re.MULTILINE)
+_ERROR_RECORD = re.compile(rb"\[ERROR\] ([^\r]+)\r(?:[^\r]*\r)*?Traceback \(most recent call last\):(?:\r|$)")
+"""What stopped an invocation, as Lambda's runtimes log it in text: one line, with carriage returns in it."""
+_JSON_RECORD = re.compile(rb'\{"timestamp": ?".*\}$')
 _STATUS = re.compile(r"^(Pid|PPid|VmHWM):\s*(\d+)", re.MULTILINE)
 
 
@@ -48,12 +58,17 @@ class Outcome:
 
     body: str
     failed: bool
+    """Whether the emulator says so."""
+    streamed: bool
+    """Whether the response came as a stream: that it broke, the emulator does not say."""
     init: list[float]
     """Milliseconds from the start of bootstrap to its first question; none if it did not come to that."""
     invocation: list[float]
     """Milliseconds."""
     memory: int
     """Bytes that the function's processes had in memory, at the most; 0 if they are gone."""
+    broken: str = ""
+    """What broke the stream: the emulator drops the trailers that say so, but the runtime has logged it."""
 
 
 def request(event: bytes) -> bytes:
@@ -91,10 +106,13 @@ def command(boundary: str, ports: Ports, timeout: int, handler: str, environment
 
 
 class FunctionLog:
-    """Shows what a function writes, line by line as it comes, without what the emulator adds."""
+    """Shows what a function writes, line by line as it comes, without what the emulator adds.
+
+    ``error`` is what stopped an invocation, by the record that the runtime logged of it: type and message, or nothing.
+    """
 
     def __init__(self, show: Callable[[str], object]) -> None:
-        self._show, self._rest = show, b""
+        self._show, self._rest, self.error = show, b"", ""
 
     def feed(self, piece: bytes) -> None:
         *lines, self._rest = (self._rest + piece).split(b"\n")
@@ -107,9 +125,27 @@ class FunctionLog:
             self._add(self._rest)
 
     def _add(self, line: bytes) -> None:
+        self.error = _error_of(line) or self.error
         own = _OWN_LINE.search(line)
         if own is None or own.start():
             self._show(line[: own.start() if own else None].decode(errors="replace"))
+
+
+def _error_of(line: bytes) -> str:
+    """Of a record of what stopped an invocation: ``ValueError: no``. Empty for what a function itself logs as an error:
+
+    in text that lacks the carriage returns, and in JSON it has a logger.
+    """
+    if found := _ERROR_RECORD.search(line):
+        return found[1].decode(errors="replace")
+    if found := _JSON_RECORD.search(line):
+        try:
+            fields = json.loads(found[0])
+            if fields["level"] == "ERROR" and "logger" not in fields:
+                return f"{fields['errorType']}: {fields['errorMessage']}"
+        except (ValueError, LookupError):
+            pass
+    return ""
 
 
 def read_outcome(errors: bytes, boundary: str) -> Outcome | None:
@@ -122,7 +158,8 @@ def read_outcome(errors: bytes, boundary: str) -> Outcome | None:
         return None
     init, invocation = ([float(number) for number in pattern.findall(log)] for pattern in (_INIT, _INVOKE))
     memory = sum(_peaks(int(emulator), processes))
-    return Outcome(body.decode(errors="replace"), bool(_FAILED.search(log)), init[:1], invocation[:1], memory)
+    failed, streamed = (bool(pattern.search(log)) for pattern in (_FAILED, _STREAMED))
+    return Outcome(body.decode(errors="replace"), failed, streamed, init[:1], invocation[:1], memory)
 
 
 def _body(response: bytes) -> bytes:

@@ -45,6 +45,22 @@ def grow(event, context):
 def leave(event, context):
     os._exit(7)
 
+def large(event, context):
+    return "x" * 6_291_557
+
+def stream(event, context):
+    yield "first"
+    if event == "fail":
+        raise ValueError("in the middle")
+    if event == "leave":
+        time.sleep(0.1)
+        os._exit(0)
+    print("[ERROR] ValueError: caught")
+    print("Invoke failed, trying again")
+    print("Invoke failed, trying again", file=sys.stderr)
+    print("START RequestId: mine", flush=True)
+    yield "last"
+
 def many(event, context):
     print("x" * 100_000)
     return "\\N{SNOWMAN}" * 100_000
@@ -115,12 +131,37 @@ def test_an_event_may_be_a_file(invoke: Invoke, tmp_path: Path) -> None:
         ("sleep", "Task timed out after 1.00 seconds"),
         ("grow", "on Lambda it would have been ended at 128"),
         ("leave", "Runtime.ExitError: "),
+        ("large", "Function.ResponseSizeTooLarge: "),
     ],
 )
 def test_what_lambda_would_call_failed_has_an_exit_code(invoke: Invoke, function: str, why: str) -> None:
     code, out, err = invoke(function, *(["--timeout=1"] if function == "sleep" else []))
     assert (code, why in err) == (33, True), err
     assert out
+
+
+@pytest.mark.parametrize("log_format", ["Text", "JSON"])
+def test_a_stream_that_breaks_has_failed_after_what_came_of_it(invoke: Invoke, log_format: str) -> None:
+    code, out, err = invoke("stream", f"--env=AWS_LAMBDA_LOG_FORMAT={log_format}", event='"fail"')
+    assert (code, out) == (33, "first\n")
+    assert "error: The stream of function.stream broke.\n  why: ValueError: in the middle (a caller gets" in err
+
+
+def test_a_process_that_ends_in_the_middle_of_a_stream_has_failed(invoke: Invoke) -> None:
+    code, _, err = invoke("stream", event='"leave"')
+    assert (code, "why: Runtime.ExitError: " in err) == (33, True), err
+
+
+def test_what_a_function_says_is_shown_and_no_failure_whatever_it_looks_like(invoke: Invoke) -> None:
+    code, out, err = invoke("stream")
+    assert (code, out) == (0, "firstlast\n"), err
+    *said, _ = err.splitlines()
+    assert sorted(said[-4:]) == [
+        "Invoke failed, trying again",
+        "Invoke failed, trying again",
+        "START RequestId: mine",
+        "[ERROR] ValueError: caught",
+    ]
 
 
 def test_long_lines_and_long_results_come_whole(invoke: Invoke) -> None:

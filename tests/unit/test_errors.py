@@ -1,8 +1,12 @@
 """builder.errors: one exit code for each kind of failure."""
 
+import re
+
 from builder import errors
 from builder.aws import errors as aws_errors
 from builder.errors import BuildError
+
+from .fakes import ROOT
 
 
 def kinds() -> list[type[BuildError]]:
@@ -31,3 +35,12 @@ def test_an_error_says_what_failed_why_and_what_to_do() -> None:
 
 def test_every_kind_says_when_it_is_raised() -> None:
     assert all(kind.__doc__ for kind in kinds())
+
+
+def test_one_table_has_every_exit_code() -> None:
+    text = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| (\d+) \| (.+) \|$", text, re.MULTILINE))
+    meant = {str(kind.exit_code): " ".join((kind.__doc__ or "").replace("``", "`").split()) for kind in kinds()}
+    del meant["1"]  # of the base class, for whatever else there is
+    assert list(told) == ["0", "1", "2", *sorted(meant, key=int)]
+    assert {code: told[code] for code in meant} == meant

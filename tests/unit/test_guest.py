@@ -73,7 +73,7 @@ def report(response: bytes = RESPONSE, processes: str = "", log: str = LOG) -> b
 
 
 def test_the_outcome_is_read_from_the_log_and_the_response() -> None:
-    assert guest.read_outcome(report(), BOUNDARY) == guest.Outcome("true", False, [8.093], [22.416], 0)
+    assert guest.read_outcome(report(), BOUNDARY) == guest.Outcome("true", False, False, [8.093], [22.416], 0)
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,61 @@ def test_the_outcome_is_read_from_the_log_and_the_response() -> None:
         "[INFO] (rapid) INIT RTDONE(status: error)",
         "[ERROR] (rapid) Invoke failed error=errResetReceived",
         "[ERROR] (rapid) Invoke() timeout",
+        "[DEBUG] (rapid) Sending Error Response: Function.ResponseSizeTooLarge",
     ],
 )
 def test_a_failure_is_read_from_the_log(line: str) -> None:
     outcome = guest.read_outcome(report(log=f"{LOG}{line}\n"), BOUNDARY)
     assert outcome
     assert outcome.failed
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Invoke failed, trying again",
+        "[DEBUG] (rapid) API request - GET /next, Headers:map[User-Agent:[me (rapid) Invoke failed]]",
+        "[INFO] (rapid) exec '/opt/bootstrap' (cwd=/, handler=Sending Error Response: )",
+    ],
+)
+def test_what_only_looks_like_a_failure_is_none(line: str) -> None:
+    outcome = guest.read_outcome(report(log=f"{LOG}{line}\n"), BOUNDARY)
+    assert outcome
+    assert not outcome.failed
+
+
+def test_a_stream_is_read_from_the_log() -> None:
+    line = "[DEBUG] (rapid) API request - POST /2018-06-01/runtime/invocation/7/response, Headers:map[{}A:[a]]\n"
+    for header, streamed in (("Lambda-Runtime-Function-Response-Mode:[streaming] ", True), ("", False)):
+        outcome = guest.read_outcome(report(log=LOG + line.format(header)), BOUNDARY)
+        assert outcome
+        assert outcome.streamed == streamed
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("[ERROR] ValueError: no\rTraceback (most recent call last):\r  File", "ValueError: no"),
+        ("no end[ERROR] ValueError: no\rmore\rTraceback (most recent call last):", "ValueError: no"),
+        ("[ERROR] ValueError: no", ""),
+        ("[ERROR]\t2026-11-28T10:37:20.038Z\tid\tno", ""),
+        ("Traceback (most recent call last):", ""),
+        (
+            '{"timestamp": "2026-11-28T10:37:20Z", "level": "ERROR", "errorMessage": "no", "errorType": "E", "a": 1}',
+            "E: no",
+        ),
+        ('{"timestamp":"2026-11-28T10:37:20Z","level":"ERROR","errorMessage":"no","errorType":"E"}', "E: no"),
+        ('{"timestamp": "x", "level": "ERROR", "logger": "root", "errorMessage": "no", "errorType": "E"}', ""),
+        ('{"timestamp": "x", "level": "ERROR", "message": "of the loop itself"}', ""),
+        ('{"timestamp": "x", "level": "ERROR"', ""),
+    ],
+)
+def test_what_stopped_an_invocation_is_read_from_its_record_alone(line: str, error: str) -> None:
+    shown: list[str] = []
+    log = guest.FunctionLog(shown.append)
+    log.feed(f"before\n{line}\nafter\n".encode())
+    assert log.error == error
+    assert shown == ["before", line, "after"]
 
 
 def test_a_response_is_one_whatever_its_status() -> None:
@@ -124,14 +173,14 @@ def test_memory_is_of_the_processes_below_the_emulator_alone() -> None:
 def test_the_functions_lines_come_whole_without_the_emulators(size: int) -> None:
     number = "388a596c-0dc9-4aba-a7f0-75183a8eb1dd"
     text = (
-        f"START RequestId: {number} Version: $LATEST\n\nsnow ☃\nEND RequestId: mine\nno endEND RequestId: {number}\n"
+        f"START RequestId: {number} Version: $LATEST\n\nsnow ☃\nSTART RequestId: mine\nno endEND RequestId: {number}\n"
         f"REPORT RequestId: {number}\tInit Duration: 0.03 ms\tMax Memory Used: 3008 MB\t\nthe last"
     ).encode()
     shown: list[str] = []
     log = guest.FunctionLog(shown.append)
     for start in range(0, len(text), size):
         log.feed(text[start : start + size])
-    assert shown == ["", "snow ☃", "END RequestId: mine", "no end"]
+    assert shown == ["", "snow ☃", "START RequestId: mine", "no end"]
     log.end()
     assert shown[4:] == ["the last"]
 
