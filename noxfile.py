@@ -246,7 +246,7 @@ def lock(session: nox.Session) -> None:
     locks = [(source, source.with_suffix(".txt"), "3.11") for source in tools]
     for series in SERIES:
         locks += [(folder / f"{name}.in", folder / series / f"{name}.txt", series) for name in LAYER_REQUIREMENTS]
-    examples = Path("examples").glob("*/requirements.in")
+    examples = Path("examples").rglob("requirements*.in")
     locks += [(source, source.with_suffix(".txt"), EXAMPLES_SERIES) for source in examples]
     for source, locked, python in locks:
         command = (

@@ -12,19 +12,24 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from builder.emulator.call import unzip
-from builder.interpreters.cpython.packages.abi import check_loadable
-from builder.interpreters.cpython.packages.install import install_wheels
+from builder.interpreters.cpython.packages.abi import check_loadable, lacking
+from builder.interpreters.cpython.packages.install import install_wheels, missing
 from builder.interpreters.cpython.packages.requirements import read_requirements
 from builder.interpreters.cpython.packages.wheels import download_wheels
 from builder.platform import CPUS, Platform
 from builder.store import Store
 from tests.builds.build_cache import BuildCache
+from tests.unit import elf_factory as elf_files
+from tests.unit.elf_factory import ElfFile
 from tests.unit.fake_pypi import open_index
 from tests.unit.fakes import RecordingReport
 from tools.support.product import CACHE_TAG, NAME, ROOT, SITE_PACKAGES, TARGET, Layer, build_layer
 from tools.support.wheels import lock_file
 
 REQUIREMENTS = lock_file("wheels")
+EXTENSION = ElfFile(
+    needed=("libc.so.6", "libX11.so.6"), segments=(*ElfFile.segments, (elf_files.PT_DYNAMIC, elf_files.READ))
+)
 NAME = f"{NAME}-packages"
 
 
@@ -131,17 +136,51 @@ def test_verify_accepts_the_zip(dist: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_what_a_file_says_and_nothing_heeds_is_noted_and_a_library_that_is_not_there_told(
+    tmp_path: Path, shared_build_cache: BuildCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = open_index(tmp_path / "index", monkeypatch)
+    index.add("desktop", {"desktop.so": EXTENSION.content()})
+    path = index.requirements()
+    path.write_text(f"--index-url https://x.example/\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
+    done = build_with_packages(tmp_path / "dist", shared_build_cache.cache, path)
+    assert done.returncode == 0, done.stderr
+    assert f"  {path}, line 1: --index-url is passed over" in done.stderr
+    assert f"  desktop: {SITE_PACKAGES}/desktop.so needs libX11.so.6, which is not in provided.al2023" in done.stderr
+
+
 def test_another_architecture_gets_its_own_wheels_on_this_machine(tmp_path: Path) -> None:
     target = replace(TARGET, platform=Platform(CPUS[1]))
     locked = read_requirements(REQUIREMENTS, target).packages
     (tmp_path / "wheels").mkdir()
     wheels = download_wheels(locked, target, tmp_path / "wheels", RecordingReport())
     packages = install_wheels(dict(zip(locked, wheels, strict=True)), target, tmp_path / "tree", tmp_path / "staging")
-    elf_files = check_loadable(tmp_path / "tree", packages.owners, target)
-    assert {elf.machine for elf in elf_files} == {"EM_AARCH64"}
-    for elf in elf_files:
+    compiled = check_loadable(tmp_path / "tree", packages.owners, target)
+    assert {elf.machine for elf in compiled} == {"EM_AARCH64"}
+    for elf in compiled:
         with (tmp_path / "tree" / elf.path).open("rb") as file:
             assert ELFFile(file)["e_machine"] == "EM_AARCH64"
+
+
+LIKE_MANAGED = """
+import dateutil, jmespath, s3transfer, simplejson, six, urllib3
+import boto3, botocore
+import simplejson._speedups
+client = boto3.client("s3", region_name="eu-west-3", aws_access_key_id="a", aws_secret_access_key="b")
+print(client.generate_presigned_url("get_object", Params={"Bucket": "orders", "Key": "1"}).partition("?")[0])
+"""
+
+
+def test_what_the_managed_runtime_has_can_be_had(layer: Layer, tmp_path: Path) -> None:
+    locked = read_requirements(ROOT / "examples" / "requirements-like-managed.txt", TARGET).packages
+    (tmp_path / "wheels").mkdir()
+    wheels = download_wheels(locked, TARGET, tmp_path / "wheels", RecordingReport())
+    tree = tmp_path / "tree"
+    packages = install_wheels(dict(zip(locked, wheels, strict=True)), TARGET, tree, tmp_path / "staging")
+    compiled = check_loadable(tree, packages.owners, TARGET)
+    assert [*missing(tree / SITE_PACKAGES, TARGET), *lacking(compiled, packages.owners, TARGET)] == []
+    output = layer.run("-c", LIKE_MANAGED, env={"PYTHONPATH": str(tree / SITE_PACKAGES)})
+    assert output.strip() == "https://orders.s3.amazonaws.com/1"
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,27 @@ def test_the_eval_loop_has_tail_calls_where_the_product_says_so(evaluate: Evalua
     assert bool(found) == ("--with-tail-call-interp" in options)
 
 
+ABSENT = """
+import importlib, json, os, sysconfig
+def has(name):
+    try:
+        return bool(importlib.import_module(name))
+    except ImportError:
+        return False
+absent = ["boto3", "botocore", "curses", "dbm.gnu", "dbm.ndbm", "ensurepip", "idlelib", "jmespath", "pip", "pydoc_data",
+    "readline", "s3transfer", "simplejson", "six", "test", "tkinter", "turtle", "turtledemo", "urllib3"]
+present = ["dbm.dumb", "dbm.sqlite3", "venv", "zoneinfo"]
+headers, shared = os.path.exists(sysconfig.get_path("include")), sysconfig.get_config_var("Py_ENABLE_SHARED")
+print(json.dumps([list(filter(has, absent)), all(map(has, present)), headers, shared]))
+"""
+
+
+def test_what_differs_from_the_managed_runtime_is_as_the_page_on_it_says(layer: Layer) -> None:
+    """docs/differences.md; a Python that is not the loop's has no layers' packages on its path."""
+    assert json.loads(layer.run("-c", ABSENT)) == [[], True, False, 0]
+    assert not [path for path in layer.root.rglob("*") if path.name.startswith(("libpython", "Python.h"))]
+
+
 def test_the_shell_of_asyncio_starts(layer: Layer) -> None:
     assert "4\n" in layer.run("-m", "asyncio", input="import asyncio\nawait asyncio.sleep(0, 2 + 2)\n")
 

@@ -80,6 +80,8 @@ def compare(path: Path) -> bool:
 NAMES = ("six", "Typing_Extensions", "zope.interface", "idna", "a-b.c_d")
 MARKERS = ('python_version < "3.9"', "sys_platform == 'linux'", "python_full_version>='3.14.1' and os_name=='posix'")
 FRAME = (
+    *("x @ https://x.example/x.whl ; sys_platform == 'win32'", "./x-1-py3-none-any.whl ; python_version < '3'"),
+    f"x==1 ; sys_platform == 'win32' --hash=sha512:{A}{B}",
     *("", "   ", "# a comment", "#comment \\", "  # one more \\", "    # via -r requirements.in"),
     *(
         "-i https://x.example/simple",
@@ -294,6 +296,10 @@ def problems(folder: Path, text: str) -> list[str]:
             "the hash belongs to no package; the line before may lack a backslash at its end",
         ),
         ("six==1 --frobnicate", "six==1: pip does not know what it means: no such option: --frobnicate"),
+        (
+            f"six==1 ; python_version < '3' --hash=md5:{A}",
+            "six==1 ; python_version < '3': has a hash that is no sha256",
+        ),
         ("six==1 --hash='", "six==1: No closing quotation"),
     ],
 )

@@ -26,6 +26,8 @@ _BOMS = (  # UTF-32's first: it begins as UTF-16's does
 _CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"(\$\{([A-Z0-9_]+)\})")
+_HASHES = ("sha256:", "sha384:", "sha512:")
+"""The kinds that pip takes."""
 _ADDRESS = re.compile(r"(https?|file):", re.IGNORECASE)
 
 Meaning = Literal["hash", "include", "constrain", "where", "moot", "refused"]
@@ -211,8 +213,11 @@ def _handle(
     if len(files) > 1:
         raise ValueError(f"{files[1][0]} stands behind {files[0][0]} on one line, where pip passes over it")
     hashes = given.get("hash", [])
+    assert isinstance(hashes, list), "it takes a value"
     if hashes and not text:
         raise ValueError("the hash belongs to no package; the line before may lack a backslash at its end")
+    if not all(value.startswith(_HASHES) for value in hashes):
+        raise ValueError(f"{subject}has a hash that is no sha256")
     # Their values may hold a password, so they are not shown.
     reading.notes += [
         f"{where}: {_OPTIONS[dest].names[-1]} is passed over: pip's own settings say where packages come from"
@@ -220,7 +225,6 @@ def _handle(
         if _OPTIONS[dest].meaning == "where"
     ]
     if text:
-        assert isinstance(hashes, list), "it takes a value"
         reading.lines.append(Line(where, text, tuple(hashes), constraint))
     for name, meaning in files:
         yield name, meaning == "constrain"

@@ -76,16 +76,17 @@ def read_requirements(path: Path, target: Target) -> Locked:
 def _ask(line: Line, environment: Mapping[str, str]) -> _Asked | None:
     """None if the line says nothing on the target; `ValueError` says what is wrong with it."""
     text, _, condition = line.text.partition(";")
-    if _ADDRESS.match(text):
-        raise ValueError("comes from an address of its own, and not from an index; lock what an index has")
-    if _PATH.match(text):
-        raise ValueError("is a file or a folder to pip; lock what an index has")
     try:
-        marker = Marker(condition.strip()) if condition.strip() else None
+        wanted = not condition.strip() or Marker(condition.strip()).evaluate(dict(environment))
+        if _ADDRESS.match(text) or _PATH.match(text):
+            if not wanted:
+                return None
+            what = "comes from an address of its own" if _ADDRESS.match(text) else "is a file or a folder to pip"
+            raise ValueError(f"{what}, and not from an index; lock what an index has")
         requirement = Requirement(text.strip())
     except (InvalidMarker, InvalidRequirement) as error:
         raise ValueError(str(error).splitlines()[0]) from error
-    if marker and not marker.evaluate(dict(environment)):
+    if not wanted:
         return None
     hashes = [_SHA256.fullmatch(value) for value in line.hashes]
     return _Asked(line, requirement, frozenset(found[1].lower() if found else "" for found in hashes))
