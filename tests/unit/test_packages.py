@@ -109,11 +109,12 @@ def test_markers_are_decided_for_the_target(tmp_path: Path, marker: str, targets
         (f"six==1.* --hash=sha256:{A}", "six==1.*: is not pinned by =="),
         (f"six --hash=sha256:{A}", "six: is not pinned by =="),
         (f"six==1 --hash=md5:{A}", "six==1: has a hash that is no sha256"),
-        (f"six @ https://x.example/six.whl --hash=sha256:{A}", "comes from an address of its own"),
-        ("../six-1.17.0.whl", "../six-1.17.0.whl: is a file or a folder"),
-        (".[extra]", ".[extra]: is a file or a folder"),
-        ("six-1.17.0.tar.gz", "six-1.17.0.tar.gz: is a file or a folder"),
-        ("git+https://x.example/six", "git+https://x.example/six: comes from an address of its own"),
+        (f"six @ https://x.example/six.whl --hash=sha256:{A}", "six.whl: comes from an address"),
+        (f"six@https://x.example/six.whl --hash=sha256:{A}", "six.whl: comes from an address"),
+        ("../six-1.17.0.whl", "../six-1.17.0.whl: comes from an address, a file"),
+        (".[extra]", ".[extra]: comes from an address, a file"),
+        ("six-1.17.0.tar.gz", "six-1.17.0.tar.gz: comes from an address, a file"),
+        ("git+https://x.example/six", "git+https://x.example/six: comes from an address"),
         ("six = 1.17.0", "six = 1.17.0: "),
         (f"six==1; python --hash=sha256:{A}", "six==1; python: "),
         (
@@ -171,8 +172,10 @@ def test_what_is_passed_over_is_noted_without_its_value(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(NotLocked, match="cannot be read"):
-        read_requirements(tmp_path / "none.txt", X86_64)
+    for path, why in ((tmp_path / "none.txt", "There is no such file."), (tmp_path, "It is a folder.")):
+        with pytest.raises(NotLocked, match="cannot be read") as caught:
+            read_requirements(path, X86_64)
+        assert caught.value.why == why
 
 
 def test_what_is_locked_is_locked_for_a_product_on_a_platform(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from pip._internal.exceptions import PipError
+from pip._internal.exceptions import InstallationError, PipError
 from pip._internal.network.session import PipSession
 from pip._internal.req.constructors import install_req_from_parsed_requirement
 from pip._internal.req.req_file import parse_requirements
@@ -42,6 +42,8 @@ def by_pip(path: Path) -> Locks:
     found: dict[str, list[InstallRequirement]] = defaultdict(list)
     for parsed in parse_requirements(str(path), PipSession()):
         asked = install_req_from_parsed_requirement(parsed)
+        if parsed.constraint and asked.extras:  # as its resolver does
+            raise InstallationError("Constraints cannot have extras")
         if not asked.markers or asked.markers.evaluate(environment(TARGET)):
             assert asked.name
             found[canonicalize_name(asked.name)].append(asked)
@@ -127,6 +129,7 @@ BROKEN = (
         "\x00",
         "-r inner.txt x",
     ),
+    "-c extras.txt",
     *(
         "six==${LAYER_TEST_NOTHING}",
         f"six == 1.17.0 \\\n# ends it\n  --hash=sha256:{A}",
@@ -149,9 +152,9 @@ class Writer:
         self.names = iter(("packages.txt", *(f"inner-{number}.txt" for number in range(1000))))
         self.broken = seed % 2
 
-    def file(self, depth: int = 0) -> Path:
+    def file(self, depth: int = 0, *, constraint: bool = False) -> Path:
         path = self.folder / next(self.names)
-        lines = [self.line(depth) for _ in range(self.chance.randint(1, 9))]
+        lines = [self.line(depth, constraint=constraint) for _ in range(self.chance.randint(1, 9))]
         text = "\n".join(lines) + "\n" * self.chance.randint(0, 1) + "\\\n" * (self.chance.random() < 0.1)
         encoding = self.chance.choice(ENCODINGS)
         if encoding in ("latin-1", "ascii-said"):
@@ -163,21 +166,22 @@ class Writer:
         path.write_bytes(MARKS.get(encoding, b"") + content)
         return path
 
-    def line(self, depth: int) -> str:
+    def line(self, depth: int, *, constraint: bool) -> str:
         roll = self.chance.random()
         if roll < 0.35:
             return self.chance.choice(FRAME)
         if roll < 0.45 and depth < 2:
             option = self.chance.choice(("-r ", "-c ", "-r", "--requirement=", "--constraint ", "--requirem "))
-            return option + self.file(depth + 1).name
+            return option + self.file(depth + 1, constraint=option.startswith(("-c", "--c"))).name
         if roll < 0.55 and self.broken:
             return self.chance.choice(BROKEN)
-        return self.package()
+        return self.package(constraint=constraint)
 
-    def package(self) -> str:
+    def package(self, *, constraint: bool) -> str:
         chance = self.chance
         name = chance.choice(NAMES)
-        name = chance.choice((name, name, name.upper(), f"{name}[extra]", f" {name} "))
+        extras = () if constraint else (f"{name}[extra]",)
+        name = chance.choice((name, name, name.upper(), f" {name} ", *extras))
         version = chance.choice(
             ("==1.17.0", "==1.17.0", " == 1.17.0", "==1.17", "==${LAYER_TEST_VERSION}", "==1.17.0,>=1")
         )
@@ -227,6 +231,7 @@ def test_most_generated_files_without_broken_lines_are_read(tmp_path: Path, monk
 
 
 def test_what_pip_refuses_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "extras.txt").write_text("six[a]==1", encoding="utf-8")
     path = tmp_path / "packages.txt"
     refused = 0
     for line in BROKEN:

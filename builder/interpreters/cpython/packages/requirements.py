@@ -23,8 +23,8 @@ from builder.interpreters.cpython.target import Target
 from builder.plan.steps import LockedPackage
 
 _SHA256 = re.compile(r"sha256:([0-9a-fA-F]{64})")
-_ADDRESS = re.compile(r"([\w.+-]+:|.*\s@\s)")
-_PATH = re.compile(r"\.|[^\s;]*/|[^\s;]*\.(whl|zip|tar|tgz|tbz|txz|tlz|tar\.(gz|bz2|xz|lzma))\s*$")
+_UNNAMED = re.compile(r"[\w.+-]+:|\.|[^\s@]*/|[^\s@]*\.(whl|zip|tar|tgz|tbz|txz|tlz|tar\.(gz|bz2|xz|lzma))\s*$")
+"""How a line begins that names no package: with an address, a path, or the name of an archive."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,9 @@ class _Asked:
 def read_requirements(path: Path, target: Target) -> Locked:
     """What the file asks for on a target; `NotLocked` lists all that is wrong with it."""
     do = "Write it with `uv export --no-emit-project`, `uv pip compile --generate-hashes` or `pip-compile` (the same)."
+    if path.is_dir() or not path.exists():  # else it may be a pipe, which can be read but once
+        why = "It is a folder." if path.is_dir() else "There is no such file."
+        raise NotLocked(f"{path} cannot be read.", why, "Pass a requirements file.")
     reading = read_lines(path)
     problems = reading.problems
     lines: dict[str, list[_Asked]] = defaultdict(list)
@@ -78,16 +81,16 @@ def _ask(line: Line, environment: Mapping[str, str]) -> _Asked | None:
     text, _, condition = line.text.partition(";")
     try:
         wanted = not condition.strip() or Marker(condition.strip()).evaluate(dict(environment))
-        if _ADDRESS.match(text) or _PATH.match(text):
-            if not wanted:
-                return None
-            what = "comes from an address of its own" if _ADDRESS.match(text) else "is a file or a folder to pip"
-            raise ValueError(f"{what}, and not from an index; lock what an index has")
-        requirement = Requirement(text.strip())
+        unnamed = _UNNAMED.match(text)
+        requirement = None if unnamed else Requirement(text.strip())
     except (InvalidMarker, InvalidRequirement) as error:
         raise ValueError(str(error).splitlines()[0]) from error
+    if requirement and requirement.extras and line.constraint:
+        raise ValueError("has extras, and a constraint may have none")
     if not wanted:
         return None
+    if requirement is None or requirement.url:
+        raise ValueError("comes from an address, a file or a folder; lock what an index has")
     hashes = [_SHA256.fullmatch(value) for value in line.hashes]
     return _Asked(line, requirement, frozenset(found[1].lower() if found else "" for found in hashes))
 
