@@ -204,7 +204,7 @@ def test_packages_that_are_not_locked_are_refused_before_anything_is_built(build
     what, why, _ = complaint(err)
     assert code == 24
     assert str(packages) in what
-    assert why == "six==1.17.0: has no hash"
+    assert why == f"{packages}, line 1: six==1.17.0: has no hash"
     assert not builder.cache.exists()
 
 
