@@ -240,6 +240,47 @@ bootstrap._get_handler = find
     assert loop(ECHO, event(1)).result == ["wrapped", 1]
 
 
+IMPORT_HOOK = """
+import functools, importlib, os
+original = importlib.import_module
+
+@functools.wraps(original)
+def import_and_wrap(name, *more):
+    module = original(name, *more)
+    modname, _, attribute = os.environ["_HANDLER"].rpartition(".")
+    if name == modname.replace("/", "."):
+        handler = getattr(module, attribute)
+        setattr(module, attribute, lambda event, context: ["wrapped", handler(event, context)])
+    return module
+
+importlib.import_module = import_and_wrap
+"""
+
+
+@pytest.mark.parametrize("handler", ["function.handler", "package/module.handler"])
+def test_a_handler_can_be_wrapped_by_what_a_pth_file_puts_in_the_place_of_import_module(
+    loop: Loop, handler: str
+) -> None:
+    loop.write("import_hook.py", IMPORT_HOOK)
+    loop.write("tracer.pth", "import import_hook\n")
+    loop.write("package/module.py", ECHO)
+    assert loop(ECHO, event(1), handler=handler).result == ["wrapped", 1]
+
+
+def test_handlers_in_classes_and_missing_ones_are_found_out_through_such_a_replacement(loop: Loop) -> None:
+    loop.write("import_hook.py", IMPORT_HOOK)
+    loop.write("tracer.pth", "import import_hook\n")
+    code = "class Greeter:\n    @staticmethod\n    def hello(event, context): return event"
+    assert loop(code, event(1), handler="function.Greeter.hello").result == 1
+    assert loop(code, event(1), handler="absent.handler").error["errorType"] == "Runtime.ImportModuleError"
+
+
+def test_importlib_itself_stays_out_of_the_stack_trace(loop: Loop) -> None:
+    loop.write("tracer.pth", "import importlib\n")
+    frames = loop("raise KeyError('k')").error["stackTrace"]
+    assert [frame.count("function.py") for frame in frames] == [1]
+
+
 def test_a_handler_can_be_found_by_name(loop: Loop) -> None:
     loop.write("package/other.py", "def real(event, context): return ['real', event]")
     code = """

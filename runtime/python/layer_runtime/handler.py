@@ -65,12 +65,9 @@ def _code_of(handler: "Any") -> "Any":
 
 
 def _import_holder(module: str) -> "tuple[Any, list[str]]":
-    """The module; or, where the end of its name is no module, the one that holds such an object, and that end.
-
-    ``__import__`` and not ``importlib``: so Python leaves its own frames out of the stack trace.
-    """
+    """The module; or, where the end of its name is no module, the one that holds such an object, and that end."""
     try:
-        __import__(module)
+        found = _import(module)
     except ModuleNotFoundError as error:
         missing = error.name or ""
         parent = missing.rpartition(".")[0]
@@ -78,7 +75,21 @@ def _import_holder(module: str) -> "tuple[Any, list[str]]":
         if not f"{module}.".startswith(f"{missing}.") or not hasattr(sys.modules.get(parent), objects[0]):
             raise
         return sys.modules[parent], objects
-    return sys.modules[module], []
+    return found, []
+
+
+def _import(module: str) -> "Any":
+    """The module, by ``__import__`` and not by ``importlib``: so Python leaves its own frames out of the stack trace.
+
+    Tracers' ``.pth`` files replace ``importlib.import_module``, by which the managed runtime gets the handler's module,
+    and wrap the handler in what that gives: then it is used here too.
+    """
+    importlib = sys.modules.get("importlib")
+    by_name = getattr(importlib, "import_module", None)
+    if by_name is None or (type(by_name) is type(_import) and by_name.__globals__ is vars(importlib)):
+        __import__(module)
+        return sys.modules[module]
+    return by_name(module)
 
 
 def _get(name: str, found: "Any", attributes: list[str]) -> "Callable[[Any, Any], Any]":
