@@ -9,11 +9,12 @@ import gzip
 import json
 import re
 from collections.abc import Mapping
+from signal import SIGTERM
 from typing import Any
 
 from tests.libraries.backend import by_path, normalised
 from tests.libraries.conftest import REQUESTS, TRACES, WRAPPER, Both, Told
-from tools.support.fake_api import ARN, Loop
+from tools.support.fake_api import ARN, Loop, event
 
 PLAIN = """
 def handler(event, context):
@@ -200,9 +201,8 @@ def test_opentelemetry(both: Both, loop: Loop) -> None:
     ours, there = both(PLAIN, variables)
     spans = [span for request in ours.requests for span in _spans(request.json)]
     assert [(span["name"], span["status"].get("code")) for span in spans] == [("orders", None), ("orders", 2)]
-    (event,) = spans[1]["events"]
-    attributes = {each["key"]: each["value"]["stringValue"] for each in event["attributes"]}
-    assert attributes["exception.type"] == "ZeroDivisionError"
+    (raised,) = spans[1]["events"]
+    assert _attributes(raised)["exception.type"] == "ZeroDivisionError"
     assert [request.path for request in ours.requests] == ["/v1/traces", "/v1/traces"]
     told, same = ([request.json for request in this.requests] for this in (ours, there))
     assert normalised(told) == normalised(same)
@@ -210,6 +210,11 @@ def test_opentelemetry(both: Both, loop: Loop) -> None:
 
 def _spans(traces: Mapping[str, Any]) -> list[Any]:
     return [span for resource in traces["resourceSpans"] for scope in resource["scopeSpans"] for span in scope["spans"]]
+
+
+def _attributes(record: Mapping[str, Any]) -> dict[str, str]:
+    """Those of a span or an event that are texts."""
+    return {each["key"]: each["value"].get("stringValue", "") for each in record["attributes"]}
 
 
 def test_elastic_apm(both: Both, loop: Loop) -> None:
@@ -337,17 +342,33 @@ tracer, completion_handler = init_telemetry()
 def handler(event, context):
     return 1 / event["n"]
 """
+TO_BACKEND = """
+from lambda_otel_lite.processor import LambdaSpanProcessor
+from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter
+processor = LambdaSpanProcessor(OTLPSpanExporter(endpoint="http://{http}/v1/traces"))
+"""
 
 
 def test_lambda_otel_lite(both: Both) -> None:
-    ours, there = both(LAMBDA_OTEL_LITE)
-    texts = _texts(ours)
-    assert [request in "".join(each) for request, each in zip(REQUESTS, texts, strict=True)] == [True, True]
-    assert ["ZeroDivisionError" in "".join(each) for each in texts] == [False, True]
-    assert normalised(texts) == normalised(_texts(there))
+    code = TO_BACKEND + LAMBDA_OTEL_LITE.replace("init_telemetry()", "init_telemetry(span_processors=[processor])")
+    ours, there = both(code)
+    told, same = ([request.json for request in this.requests] for this in (ours, there))
+    succeeded, failed = (span for traces in told for span in _spans(traces))
+    assert [each["status"].get("code") for each in (succeeded, failed)] == [None, 2]
+    assert _attributes(succeeded)["faas.invocation_id"] == REQUESTS[0]
+    assert _attributes(failed["events"][0])["exception.type"] == "ZeroDivisionError"
+    assert normalised(told) == normalised(same)
 
 
-def _texts(told: Told) -> list[list[str]]:
-    """The texts in each payload, which is OTLP in protobuf."""
-    payloads = [unpacked(each["payload"]) for each in objects(told) if "__otel_otlp_stdout" in each]
-    return [[text.decode() for text in re.findall(rb"[ -~]{7,}", payload)] for payload in payloads]
+def test_lambda_otel_lite_sends_when_the_process_ends(loop: Loop) -> None:
+    """On the loop alone: on SIGTERM, awslambdaric waits for the thread in which it waits for the next invocation."""
+    loop.variables["LAMBDA_EXTENSION_SPAN_PROCESSOR_MODE"] = "finalize"
+    run = loop(LAMBDA_OTEL_LITE, event({"n": 2}), event({"n": 0}, 2), signal=SIGTERM)
+    assert [request.path for request in run.requests if "/extension/" in request.path] == [
+        "/2020-01-01/extension/register",
+        "/2020-01-01/extension/event/next",
+    ]
+    (payload,) = (unpacked(each["payload"]) for each in objects(Told(run, [], [])))
+    assert b"request-1" in payload
+    assert b"ZeroDivisionError" in payload
+    assert run.exit_code == 0
