@@ -72,4 +72,4 @@ class NotReady(BuildError):
 class Preview(BuildError):
     """A layer's interpreter is of a version that is not final, and nobody said that this is meant."""
 
-    exit_code = 51
+    exit_code = 52

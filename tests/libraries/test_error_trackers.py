@@ -16,6 +16,7 @@ from sentry_sdk.integrations.aws_lambda import AwsLambdaIntegration
 sentry_sdk.init(
     dsn="http://key@{http}/1",
     traces_sample_rate=1.0,
+    auto_enabling_integrations=False,  # of every framework that is packaged
     integrations=[AwsLambdaIntegration(timeout_warning=True)],
 )
 
