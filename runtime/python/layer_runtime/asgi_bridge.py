@@ -5,8 +5,9 @@ https://asgi.readthedocs.io/en/latest/specs/
 
 import asyncio
 import atexit
+import sys
 
-from layer_runtime.coroutines import event_loop, run
+from layer_runtime import environment
 from layer_runtime.http_events import request_of, result_of, split_cookies
 from layer_runtime.report import ErrorReport
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 VERSIONS = {"version": "3.0", "spec_version": "2.4"}
 """2.4: an application whose caller has gone learns it from an OSError of ``send``."""
 PORTS = {"http": 80, "https": 443}
+PRELOAD = "LAMBDA_WORKER_PRELOAD"
 
 
 def asgi(app: "Application", *, stream: bool = False) -> "Callable[..., Any]":
@@ -36,13 +38,18 @@ def asgi(app: "Application", *, stream: bool = False) -> "Callable[..., Any]":
     has to be what the function URL's invoke mode is, or the transfer mode of API Gateway's integration. Both are
     buffered unless they are set, and so is this.
 
-    Raises what the application's start-up raises.
+    Raises what the application's start-up raises. Where this process only imports the function, for workers to be
+    forked from it, each of them starts the application at its first request: an event loop survives no fork.
     """
     lifespan = Lifespan(app)
-    run(lifespan.start())
-    atexit.register(lifespan.end)
+    if not (environment.get(PRELOAD) and "layer_runtime.workers" in sys.modules):
+        from layer_runtime.coroutines import run
+
+        run(lifespan.start())
 
     async def serve(event: "Any", context: "LambdaContext", response: "Response") -> None:
+        if not lifespan.is_begun:
+            await lifespan.start()
         scope = scope_of(response.request) | {"aws.event": event, "aws.context": context}
         if lifespan.is_supported:
             scope["state"] = lifespan.state.copy()
@@ -153,6 +160,7 @@ class Lifespan:
     """An application's start-up and shutdown, which one call of it goes through while others serve requests."""
 
     def __init__(self, app: "Application") -> None:
+        self.is_begun = False
         self.is_supported = True
         self.state: dict[str, Any] = {}
         self._app = app
@@ -165,14 +173,18 @@ class Lifespan:
         scope = {"type": "lifespan", "asgi": VERSIONS, "state": self.state}
         self._task = asyncio.ensure_future(self._app(scope, self._messages.get, self._send))
         await self._tell("startup")
+        self.is_begun = True
+        atexit.register(self.end)
 
     def end(self) -> None:
         """Tells the application, if it is one that wants to know, and waits for its shutdown."""
+        from layer_runtime.coroutines import event_loop, run
+
         if not event_loop.is_running() and not self._task.done():
             run(self._tell("shutdown"))
 
     async def _tell(self, phase: str) -> None:
-        self._answer = event_loop.create_future()
+        self._answer = asyncio.get_running_loop().create_future()
         self._messages.put_nowait({"type": f"lifespan.{phase}"})
         await asyncio.wait((self._task, self._answer), return_when=asyncio.FIRST_COMPLETED)
         error = self._task.exception() if self._task.done() else None
