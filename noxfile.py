@@ -224,6 +224,13 @@ def invoke(session: nox.Session) -> None:
 
 
 @nox.session
+def package_function(session: nox.Session) -> None:
+    """Zip a function, packages and their bytecode: `-- --source DIR [--requirements FILE] [--arch] [--output ZIP]`."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "package-function", *session.posargs)
+
+
+@nox.session
 def publish_layer(session: nox.Session) -> None:
     """Publish the layer, once per region: `-- --name NAME --region R1,R2 [--public] [--dry-run]`."""
     install(session, "publish")

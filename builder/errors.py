@@ -177,6 +177,18 @@ class BadProduct(BuildError):
     exit_code = 34
 
 
+class BadSource(BuildError):
+    """A function's folder lacks what the function needs, or has what cannot be packaged."""
+
+    exit_code = 49
+
+
+class FunctionTooLarge(BuildError):
+    """Unzipped, a function and its layer are larger than Lambda accepts."""
+
+    exit_code = 51
+
+
 class Interrupted(BuildError):
     """Ctrl-C, or a request to terminate."""
 

@@ -10,18 +10,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from builder import DIST
-from builder.arguments import variable
+from builder.arguments import add_packaging, variable
 from builder.aws.calls import s3_upload_command
 from builder.aws.clients import default_region, open_clients
 from builder.aws.deploy import Function, apply, check_layers, find_function, plan_calls, recorded_layer
 from builder.aws.errors import Preview, UnknownRegion
+from builder.aws.handler import check_handler
 from builder.aws.layer_zip import read_layer_zip
-from builder.aws.package import check_handler, make_package
 from builder.aws.publish import Outcome, PublishRequest, publish
 from builder.aws.registry import LayerRegistry
 from builder.aws.upload import Package
+from builder.console import Terminal
 from builder.context import report_errors
 from builder.errors import BuildError
+from builder.functions.package import FunctionRequest, package_function, package_sources
 from builder.pins import load_pins
 from builder.platform import CPUS, RUNTIMES, default_arch
 from builder.product import Product, load_products
@@ -30,10 +32,10 @@ from builder.product import Product, load_products
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = _parser().parse_args(arguments)
-    return report_errors(lambda _: options.command(options))
+    return report_errors(lambda terminal: options.command(options, terminal))
 
 
-def publish_layer(options: argparse.Namespace) -> None:
+def publish_layer(options: argparse.Namespace, _: Terminal) -> None:
     """Publishes a zip of ``dist/``; prints the layer version's ARN in each region, one per line."""
     layer = read_layer_zip(options.zip or DIST / f"{_product(options).stem(default_arch())}.zip")
     if layer.preview and not options.preview:
@@ -60,7 +62,7 @@ def publish_layer(options: argparse.Namespace) -> None:
         print(outcome.region, outcome.arn or "-")
 
 
-def deploy_function(options: argparse.Namespace) -> None:
+def deploy_function(options: argparse.Namespace, terminal: Terminal) -> None:
     """Deploys a folder as a function on the layer; prints the equivalent commands of the AWS CLI."""
     (clients,) = open_clients(_parse_regions([options.region])[:1], options.endpoint_url)
     layers = options.layer or [
@@ -68,7 +70,6 @@ def deploy_function(options: argparse.Namespace) -> None:
     ]
     if len(layers) == 1:  # with more, another layer may contain the handler
         check_handler(options.handler, options.source)
-    path = options.package or DIST / f"{options.function}.function.zip"
     function = Function(
         name=options.function,
         handler=options.handler,
@@ -79,7 +80,7 @@ def deploy_function(options: argparse.Namespace) -> None:
         memory=options.memory,
         timeout=options.timeout,
         environment=dict(options.env) if options.env else None,
-        package=make_package(options.source, path, options.s3_bucket),
+        package=_package(options, terminal),
     )
     function.package.check()
     check_layers(function.layers, function.architecture, clients)
@@ -94,6 +95,25 @@ def deploy_function(options: argparse.Namespace) -> None:
         apply(calls, function, clients)
     status = ("would be done" if options.dry_run else "done") if calls else "there is nothing to do"
     print(f"✓ {function.name} in {clients.region}: {status}", file=sys.stderr)
+
+
+def _package(options: argparse.Namespace, terminal: Terminal) -> Package:
+    """The folder as a zip, with what is to be in it besides."""
+    path = options.package or DIST / f"{options.function}.function.zip"
+    if options.no_bytecode:
+        written = package_sources(options.source, path)
+    else:
+        request = FunctionRequest(
+            source=options.source,
+            product=_product(options),
+            architecture=options.arch,
+            runtime=options.runtime,
+            requirements=options.requirements,
+            keep_sources=not options.no_sources,
+            allow_broken=options.allow_broken,
+        )
+        written = package_function(request, path, terminal)
+    return Package(path, written.sha256, options.s3_bucket)
 
 
 def _parse_regions(values: list[str]) -> list[str]:
@@ -140,6 +160,8 @@ def _parser() -> argparse.ArgumentParser:
         "--env", action="append", type=variable, metavar="NAME=VALUE", help="all variables (default: unchanged)"
     )
     function.add_argument("--package", type=Path, metavar="ZIP", help="where to write the zip (default: in dist/)")
+    add_packaging(function)
+    function.add_argument("--no-bytecode", action="store_true", help="zip the folder as it is, and nothing else")
     function.set_defaults(command=deploy_function)
     for command in (layer, function):
         _add_common(command)

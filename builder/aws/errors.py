@@ -1,4 +1,4 @@
-"""Errors from AWS, in the form of ``builder.errors``; exit codes from 40 on."""
+"""Errors from AWS, in the form of ``builder.errors``; exit codes from 40 on, but for 49 and 51, which are there."""
 
 from builder.errors import BuildError
 
@@ -55,12 +55,6 @@ class LayerNotFound(BuildError):
     """No known layer matches what was requested."""
 
     exit_code = 48
-
-
-class BadSource(BuildError):
-    """A function's source lacks what the function needs."""
-
-    exit_code = 49
 
 
 class NotReady(BuildError):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from builder import DIST
-from builder.arguments import count, number, variable
+from builder.arguments import add_packaging, count, number, variable
 from builder.artifacts.download import download
 from builder.artifacts.export import export
 from builder.artifacts.verify import rebuild, verify
@@ -23,6 +23,7 @@ from builder.emulator.call import Call, Where, changes, check, invoke, summary
 from builder.errors import FunctionFailed, NoFunction, UnknownTarget
 from builder.executors.choice import Choice
 from builder.executors.images import DEFAULT_IMAGE
+from builder.functions.package import FunctionRequest, package_function
 from builder.layers import Request, build_layers, plan_layers
 from builder.pins import load_pins
 from builder.plan.steps import Step
@@ -178,6 +179,23 @@ def invoke_function(options: argparse.Namespace, terminal: Terminal) -> None:
             terminal.note(f"watching {options.source}; Ctrl-C ends it")
 
 
+def package(options: argparse.Namespace, terminal: Terminal) -> None:
+    """A function's folder and its packages, with bytecode, as a zip; prints its path."""
+    request = FunctionRequest(
+        source=options.source,
+        product=load_products(load_pins()).choose_one(_products(options)),
+        architecture=options.arch,
+        runtime=options.runtime,
+        requirements=options.requirements,
+        keep_sources=not options.no_sources,
+        allow_broken=options.allow_broken,
+    )
+    path = options.output or DIST / f"{options.source.resolve().name}.function.zip"
+    written = package_function(request, path, terminal, _choice(options), options.image or DEFAULT_IMAGE)
+    terminal.note(f"{len(written.records)} files, {written.size:,} bytes, sha256 {written.sha256}")
+    print(path)
+
+
 def _read_event(path: str) -> bytes:
     try:
         event = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
@@ -256,7 +274,22 @@ def _parser() -> argparse.ArgumentParser:
     function.add_argument("--watch", action="store_true", help="again for each change in the folder")
     _add_executor(function, "one can be had")
     function.set_defaults(command=invoke_function)
+
+    _add_package_function(commands.add_parser("package-function", help="zip a function with its bytecode"))
     return parser
+
+
+def _add_package_function(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--source", required=True, type=Path, metavar="DIR", help="folder of its files")
+    parser.add_argument("--output", type=Path, metavar="ZIP", help="(default: dist/<the folder's name>.function.zip)")
+    parser.add_argument(
+        "--arch", choices=[cpu.lambda_name for cpu in CPUS], default=default_arch(), help="(default: %(default)s)"
+    )
+    _add_products(parser)
+    add_packaging(parser)
+    parser.add_argument("--runtime", choices=RUNTIMES, default="provided.al2023", help="(default: %(default)s)")
+    _add_executor(parser, "one can be had; only if there is no Python yet to compile with")
+    parser.set_defaults(command=package)
 
 
 def _add_comparisons(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -8,10 +8,12 @@
     runtime.py         the loop as it ships: startup_bundle.py, bytecode.py
     origins.py         a file of the tree → its sources
     packages/          wheels, for --packages
+    functions.py       a function with its bytecode: function_bytecode.py
 """
 
 from builder.interpreters.cpython.assemble import DATA, TREE_FILES, assemble
 from builder.interpreters.cpython.describe import facts, recipes, rules
+from builder.interpreters.cpython.functions import TOOL, compile_function, package_files
 from builder.interpreters.cpython.origins import origins
 from builder.interpreters.cpython.packages.step import install_packages, lock_packages
 from builder.interpreters.cpython.product import FILES
@@ -20,13 +22,16 @@ from builder.interpreters.cpython.runtime import lay_runtime
 __all__ = [
     "DATA",
     "FILES",
+    "TOOL",
     "TREE_FILES",
     "assemble",
+    "compile_function",
     "facts",
     "install_packages",
     "lay_runtime",
     "lock_packages",
     "origins",
+    "package_files",
     "recipes",
     "rules",
 ]
