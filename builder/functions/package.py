@@ -19,7 +19,7 @@ from builder.executors.images import DEFAULT_IMAGE
 from builder.functions.compiler import TASK, CompileFunction, FunctionCompiler, load_compiler
 from builder.functions.source import Source, bad_source, read_source
 from builder.package_manager import load_package_manager
-from builder.platform import RUNTIMES, make_platform
+from builder.platform import RUNTIMES, Platform, make_platform
 from builder.product import Product
 from builder.repository import load_repository
 from builder.run import BuildContext, run_plan
@@ -60,43 +60,37 @@ def package_sources(folder: Path, path: Path) -> Written:
 def package_function(
     request: FunctionRequest, path: Path, terminal: Terminal, choice: Choice = "auto", image: str = DEFAULT_IMAGE
 ) -> Written:
-    """A zip of the folder, the packages, and the bytecode of both.
+    """A zip of the folder, the packages, and the bytecode of both; raises what `function_entries` raises."""
+    return _write(function_entries(request, terminal, choice, image), path, request.source)
+
+
+def function_entries(
+    request: FunctionRequest, terminal: Terminal, choice: Choice = "auto", image: str = DEFAULT_IMAGE
+) -> tuple[Entry, ...]:
+    """What is in such a zip.
 
     The bytecode is made by a Python of the product's version that runs on this machine, whatever the function is for:
     bytecode is the same for all. If the store has none it is built first, which takes a minute or two.
 
     Raises:
-        BadSource: it cannot be a function's source, or something in it does not compile.
+        BadSource: it cannot be a function's source, or something in it cannot be imported.
         NotLoadable: something compiled in it is for another processor, or for a newer glibc.
         FilesCollide: the folder has another file where a package has one.
         FunctionTooLarge: Lambda would not unzip it.
     """
-    source = read_source(request.source)
-    repository, cache = load_repository(), cache_folder()
-    platform = replace(make_platform(request.architecture), glibc=RUNTIMES[request.runtime])
+    source, cache = read_source(request.source), cache_folder()
     compiler = load_compiler(request.product.interpreter)
-    packages = None
-    if request.requirements:
-        manager = load_package_manager(request.product.interpreter)
-        packages = manager.lock_packages(request.requirements, request.product, platform)
-    plan = repository.plan(request.product, make_platform(request.architecture), packages=packages)
-    steps = {step.role: step for step in plan}
-    wanted = [steps[role] for role in (compiler.TOOL, *(("packages",) if packages else ()))]
-    store = Store(cache)
-    host = Host(cache, store.result(steps["toolchain"]), 1)
-    if all(map(store.has, wanted)):
-        choice = "host"  # nothing has to run
-    with open_executor(choice, image, host, terminal) as executor:
-        results = run_plan(wanted, BuildContext(cache, store, executor, terminal))
+    platform = replace(make_platform(request.architecture), glibc=RUNTIMES[request.runtime])
+    tool, packages, host = _make_inputs(request, platform, compiler, cache, terminal, choice, image)
     with tempfile.TemporaryDirectory(prefix="function-") as folder:
         work = Path(folder).resolve()
         _lay(source, work / TASK)
         if packages:
-            _add_packages(compiler, results[1], request.product, work / TASK)
+            _add_packages(compiler, packages, request.product, work / TASK)
         log = cache / "logs" / "function.log"
         log.unlink(missing_ok=True)
         task = CompileFunction(request.product, platform, source, request.keep_sources)
-        compiled = compiler.compile_function(task, host.sandbox(work, log), work, {compiler.TOOL: results[0]})
+        compiled = compiler.compile_function(task, host.sandbox(work, log), work, {compiler.TOOL: tool})
         if compiled.broken and not request.allow_broken:
             raise BadSource(
                 f"{request.source} has what cannot be imported.",
@@ -106,8 +100,34 @@ def package_function(
         for note in (*compiled.broken, *compiled.notes):
             terminal.note(note)
         entries = _gather(work / TASK)
-        check_size(entries, _layer_size(request.product.stem(request.architecture)))
-        return _write(entries, path, request.source)
+    check_size(entries, _layer_size(request.product.stem(request.architecture)))
+    return entries
+
+
+def _make_inputs(
+    request: FunctionRequest,
+    platform: Platform,
+    compiler: FunctionCompiler,
+    cache: Path,
+    terminal: Terminal,
+    choice: Choice,
+    image: str,
+) -> tuple[Path, Path | None, Host]:
+    """What compiles, the packages, and where the compiling is done: on this machine, wherever the rest was made."""
+    packages = None
+    if request.requirements:
+        manager = load_package_manager(request.product.interpreter)
+        packages = manager.lock_packages(request.requirements, request.product, platform)
+    plan = load_repository().plan(request.product, make_platform(request.architecture), packages=packages)
+    steps = {step.role: step for step in plan}
+    wanted = [steps[role] for role in (compiler.TOOL, *(("packages",) if packages else ()))]
+    store = Store(cache)
+    host = Host(cache, store.result(steps["toolchain"]), 1)
+    if all(map(store.has, wanted)):
+        choice = "host"  # nothing has to run
+    with open_executor(choice, image, host, terminal) as executor:
+        tool, *others = run_plan(wanted, BuildContext(cache, store, executor, terminal))
+    return tool, others[0] if others else None, host
 
 
 def check_size(entries: Iterable[Entry], layer: int) -> None:

@@ -14,6 +14,7 @@ import pytest
 from builder.aws import deploy
 from tests.aws.conftest import CommandResult, Workspace, make_layer
 from tests.aws.fake_aws import ACCOUNT, Reply, Request
+from tools.support.product import CACHE_TAG
 
 REGION = "eu-west-3"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/lambda"
@@ -40,15 +41,17 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def deployed(workspace: Workspace, source: Path) -> Deploy:
-    """Deploys a function ``hello``, given a role and a published layer."""
+    """Deploys a function ``hello`` as it is, without bytecode, given a role and a published layer."""
     make_role(workspace)
     assert workspace.publish(REGION).code == 0
     workspace.aws.requests.clear()
 
-    def run(*arguments: str) -> CommandResult:
+    def run(*arguments: str, bytecode: bool = False) -> CommandResult:
         package = workspace.folder / "hello.zip"
-        options = ("--function=hello", f"--source={source}", "--handler=app.handler", f"--package={package}")
-        return workspace.run("deploy-function", *options, f"--role={ROLE}", f"--region={REGION}", *arguments)
+        options: tuple[str, ...] = ("--function=hello", f"--source={source}", "--handler=app.handler")
+        options += () if bytecode else ("--no-bytecode",)
+        options += (f"--package={package}", f"--role={ROLE}", f"--region={REGION}")
+        return workspace.run("deploy-function", *options, *arguments)
 
     return run
 
@@ -86,7 +89,26 @@ def test_the_zip_contains_the_source_with_modes_and_links_and_no_bytecode_cache(
     assert found == {"alias.py": 0o120777, "app.py": 0o100644, "run.sh": 0o100755}
 
 
-def test_an_unchanged_function_is_left_alone(workspace: Workspace, deployed: Deploy) -> None:
+def test_bytecode_comes_with_the_sources_and_an_unchanged_function_is_left_alone(
+    workspace: Workspace, deployed: Deploy
+) -> None:
+    result = deployed(bytecode=True)
+    assert result.code == 0, result.err
+    assert "left out of source: 1 file of bytecode of another Python (cpython-311)" in result.err
+    with zipfile.ZipFile(workspace.folder / "hello.zip") as archive:
+        names = set(archive.namelist())
+        content = archive.read(f"__pycache__/app.{CACHE_TAG}.pyc")
+    assert names == {
+        *("alias.py", "app.py", "run.sh"),
+        *(f"__pycache__/{name}.{CACHE_TAG}.pyc" for name in ("alias", "app")),
+    }
+    assert content[4:8] == b"\1\0\0\0"  # PEP 552: hash-based, not to be checked
+    workspace.aws.requests.clear()
+    result = deployed(bytecode=True)
+    assert (result.code, result.out, writes(workspace)) == (0, "", [])
+
+
+def test_an_unchanged_function_without_bytecode_is_left_alone(workspace: Workspace, deployed: Deploy) -> None:
     settings = ("--memory=256", "--env=STAGE=test")
     deployed(*settings)
     workspace.aws.requests.clear()
@@ -197,7 +219,7 @@ def test_a_new_role_is_waited_for(workspace: Workspace, source: Path, monkeypatc
     workspace.aws.intercept = intercept
     options = ("--function=hello", f"--source={source}", "--handler=app.handler", f"--role={ROLE}")
     package = f"--package={workspace.folder / 'hello.zip'}"
-    result = workspace.run("deploy-function", *options, package, f"--region={REGION}")
+    result = workspace.run("deploy-function", *options, package, "--no-bytecode", f"--region={REGION}")
     assert result.code == 0, result.err
     assert len(attempts) == 3
 
