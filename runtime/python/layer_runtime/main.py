@@ -5,7 +5,7 @@ import posix
 import sys
 from time import tzset
 
-from layer_runtime import environment, imports
+from layer_runtime import collector, environment, imports
 from layer_runtime import handler as function
 from layer_runtime.api import ApiError, RuntimeApi
 from layer_runtime.handler import prepare_handler
@@ -76,6 +76,7 @@ def _load_and_serve(api: RuntimeApi, endpoint: str) -> int:
         extension = register(endpoint)
     imports.serve(api)
     managed = sys.modules.get(imports.MANAGED_LOOP)  # Only when sitecustomize has asked for it.
+    collector.pause()
     try:
         handler = prepare_handler((managed or function).find_handler(environment.get("_HANDLER") or ""), api)
     except Terminated:
@@ -90,6 +91,7 @@ def _load_and_serve(api: RuntimeApi, endpoint: str) -> int:
         else:
             api.fail_init(report)
         return 1
+    collector.resume()
     if environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         from layer_runtime.snapstart import take_snapshot
 
