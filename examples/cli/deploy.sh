@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Deploys a function that uses a package from the layer, with only the AWS CLI and zip:
+# Deploys a function that uses a package from the layer, with the AWS CLI; the zip has bytecode, so that no cold start
+# compiles it:
 # examples/cli/deploy.sh ROLE_ARN [LAYER_ZIP]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -12,7 +13,7 @@ arn=$(aws lambda publish-layer-version --layer-name python314-packages --zip-fil
     --compatible-runtimes provided.al2023 provided.al2 --compatible-architectures x86_64 \
     --query LayerVersionArn --output text)
 
-(cd examples/packages && zip -q "$scratch/function.zip" function.py)
+${PACKAGE_FUNCTION:-./nox -s package_function --} --source=examples/packages --output="$scratch/function.zip" > /dev/null
 aws lambda create-function --function-name orders --runtime provided.al2023 --architectures x86_64 --role "$role" \
     --handler function.handler --memory-size 256 --timeout 10 --layers "$arn" \
     --zip-file "fileb://$scratch/function.zip" > /dev/null

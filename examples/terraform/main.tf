@@ -1,3 +1,4 @@
+# ./nox -s package_function -- --source examples/packages --output dist/orders.zip
 # terraform init && terraform apply
 
 terraform {
@@ -14,10 +15,16 @@ variable "layer" {
   default     = "../../dist/cpython-3.14.7-x86_64-packages.zip"
 }
 
+variable "orders" {
+  type        = string
+  description = "The first function's zip, with bytecode, as nox -s package_function leaves it"
+  default     = "../../dist/orders.zip"
+}
+
 locals {
   functions = {
-    orders = "../packages"
-    stream = "../streaming"
+    orders = var.orders
+    stream = data.archive_file.stream.output_path
   }
 }
 
@@ -29,11 +36,10 @@ resource "aws_lambda_layer_version" "python" {
   compatible_architectures = ["x86_64"]
 }
 
-data "archive_file" "function" {
-  for_each    = local.functions
+data "archive_file" "stream" {
   type        = "zip"
-  source_file = "${each.value}/function.py"
-  output_path = "${path.module}/${each.key}.zip"
+  source_file = "../streaming/function.py"
+  output_path = "${path.module}/stream.zip"
 }
 
 data "aws_iam_policy_document" "assume" {
@@ -66,8 +72,8 @@ resource "aws_lambda_function" "example" {
   memory_size      = 256
   timeout          = 10
   layers           = [aws_lambda_layer_version.python.arn]
-  filename         = data.archive_file.function[each.key].output_path
-  source_code_hash = data.archive_file.function[each.key].output_base64sha256
+  filename         = each.value
+  source_code_hash = filebase64sha256(each.value)
 }
 
 resource "aws_lambda_function_url" "stream" {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,11 @@ import pytest
 from tests.aws.fake_aws import ACCOUNT, FakeAws
 from tests.examples.conftest import EXAMPLES
 from tests.examples.terraform import problems
-from tools.support.product import NAME, ROOT
+from tools.support.product import CACHE_TAG, NAME, ROOT
 
 REGION = "eu-west-3"
+PACKAGE_FUNCTION = shlex.join((sys.executable, "-m", "builder", "package-function", "--in=host"))
+"""What ``nox -s package_function --`` runs."""
 
 
 def invoke(layer: Path, example: str, event: str | None = None) -> "subprocess.CompletedProcess[str]":
@@ -66,7 +69,14 @@ def test_cfn_lint_accepts_what_the_cdk_synthesises(layer_with_packages: Path, tm
     if shutil.which("node") is None:
         pytest.skip("the CDK runs on Node.js")
     context = json.dumps({"layer": str(layer_with_packages)})
-    environment = {**os.environ, "CDK_OUTDIR": str(tmp_path), "CDK_CONTEXT_JSON": context, "TMPDIR": str(tmp_path)}
+    environment = {
+        **os.environ,
+        "CDK_OUTDIR": str(tmp_path),
+        "CDK_CONTEXT_JSON": context,
+        "TMPDIR": str(tmp_path),
+        "PACKAGE_FUNCTION": PACKAGE_FUNCTION,
+        "PYTHONPATH": str(ROOT),
+    }
     command = (sys.executable, "-W", "ignore", str(EXAMPLES / "cdk" / "app.py"))
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -77,6 +87,35 @@ def test_cfn_lint_accepts_what_the_cdk_synthesises(layer_with_packages: Path, tm
     assert kinds == ["Function", "Function", "LayerVersion", "Url"]
     (url,) = (found["Properties"] for found in resources if found["Type"] == "AWS::Lambda::Url")
     assert url["InvokeMode"] == "RESPONSE_STREAM"
+    check_packaged([names_in(path) for path in tmp_path.glob("asset.*.zip")])
+
+
+def names_in(path: Path) -> set[str]:
+    with zipfile.ZipFile(path) as archive:
+        return set(archive.namelist())
+
+
+def check_packaged(zips: list[set[str]]) -> None:
+    """Of some zips, or folders, one is the first function's, with bytecode."""
+    assert [names for names in zips if {"function.py", f"__pycache__/function.{CACHE_TAG}.pyc"} <= names], zips
+
+
+def test_sam_builds_the_function_with_its_bytecode(tmp_path: Path) -> None:
+    (copied := tmp_path / "source").mkdir()  # SAM calls make in a copy of CodeUri, with the path of the Makefile
+    artifacts = tmp_path / "artifacts"
+    artifacts.mkdir()
+    text = (EXAMPLES / "sam" / "template.yaml").read_text(encoding="utf-8")
+    assert "BuildMethod: makefile\n    Properties:\n      CodeUri: .\n" in text
+    command = ("make", "--makefile", str(EXAMPLES / "sam" / "Makefile"), "build-Orders")
+    environment = {
+        **os.environ,
+        "ARTIFACTS_DIR": str(artifacts),
+        "PACKAGE_FUNCTION": PACKAGE_FUNCTION,
+        "PYTHONPATH": str(ROOT),
+    }
+    done = subprocess.run(command, cwd=copied, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    check_packaged([{path.relative_to(artifacts).as_posix() for path in artifacts.rglob("*")}])
 
 
 def test_the_terraform_files_are_formatted() -> None:
@@ -153,6 +192,7 @@ def test_the_script_deploys_with_the_aws_cli(fake_aws: FakeAws, layer_with_packa
         "PATH": f"{own_programs}{os.pathsep}{os.environ['PATH']}",
         "AWS_ENDPOINT_URL": fake_aws.url,
         "AWS_DEFAULT_REGION": REGION,
+        "PACKAGE_FUNCTION": PACKAGE_FUNCTION,
     }
     command = (EXAMPLES / "cli" / "deploy.sh", f"arn:aws:iam::{ACCOUNT}:role/lambda", str(layer_with_packages))
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
