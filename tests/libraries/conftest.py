@@ -1,4 +1,7 @@
-"""A function whose package contains every library, on the loop and on the managed runtime's own."""
+"""A function whose package contains every library, on the loop and on the managed runtime's own.
+
+It is packaged by `package_function`; in a container, as pip does it.
+"""
 
 import os
 import shutil
@@ -9,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from builder.artifacts.deterministic_zip import LINK
+from builder.console import Terminal
+from builder.functions.package import FunctionRequest, function_entries
 from tests.libraries.backend import Answers, Backend, Received
 from tests.runtime.conftest import interpreter
 from tools.support.fake_api import Loop, Reply, Run, event
-from tools.support.product import TARGET
-from tools.support.wheels import AMAZON_LINUX_2023, install_wheels
+from tools.support.product import CONTAINER_FILES, PLATFORM, PRODUCT, TARGET
+from tools.support.wheels import AMAZON_LINUX_2023, install_wheels, lock_file
 
 __all__ = ["interpreter"]
 
@@ -37,7 +43,18 @@ awslambdaricmain.main([root, os.environ["_HANDLER"]])
 
 @pytest.fixture(scope="session")
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return install_wheels("libraries", tmp_path_factory.mktemp("libraries"), AMAZON_LINUX_2023)
+    folder = tmp_path_factory.mktemp("libraries")
+    if CONTAINER_FILES:  # nothing can be packaged there
+        return install_wheels("libraries", folder, AMAZON_LINUX_2023)
+    (source := tmp_path_factory.mktemp("source")).joinpath("settings.json").write_text("{}", encoding="utf-8")
+    request = FunctionRequest(
+        source, PRODUCT, PLATFORM.cpu.lambda_name, "provided.al2023", requirements=lock_file("libraries")
+    )
+    for entry in function_entries(request, Terminal(), "host"):
+        assert entry.mode != LINK
+        (folder / entry.path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / entry.path).write_bytes(entry.content)
+    return folder
 
 
 @pytest.fixture(scope="session")

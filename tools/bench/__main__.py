@@ -12,7 +12,7 @@ from builder.arguments import count
 from builder.context import cache_folder
 from builder.errors import BuildError
 from builder.platform import this_machine
-from tools.bench import interpreter_report
+from tools.bench import functions, interpreter_report
 from tools.bench.cgroup import orderly_ends, parent_for
 from tools.bench.cold_cache import cold_coldstart
 from tools.bench.files import Unavailable, files
@@ -58,6 +58,13 @@ def _coldstart(options: argparse.Namespace, folder: Path) -> int:
         show(cold_coldstart(workspace, options.repetitions or 20))
     else:
         show(coldstart(workspace, options.repetitions or 200))
+    return 0
+
+
+def _functions(options: argparse.Namespace, folder: Path) -> int:
+    workspace = make_workspace(folder)
+    functions.lay_functions(folder)
+    functions.show(functions.measure(workspace, options.repetitions or 20))
     return 0
 
 
@@ -147,6 +154,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     for name, command, summary in (
         ("coldstart", _coldstart, "process start to the first request for an event, and idle memory"),
+        (
+            "functions",
+            _functions,
+            "the same for functions with libraries, with and without bytecode, by processor time",
+        ),
         ("invoke", _invoke, "event to the request for the next one"),
         ("soak", _soak, "does memory grow over many invocations?"),
     ):
