@@ -8,17 +8,20 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from builder.cli import main
+from builder.console import Terminal
+from builder.context import report_errors
 from builder.emulator.call import unzip
+from builder.functions.package import FunctionRequest, package_function
 from builder.platform import CPUS
 from tests.builds.build_cache import BuildCache
 from tests.runtime.conftest import interpreter
 from tests.unit.fake_pypi import open_index
 from tools.support.fake_api import Loop
-from tools.support.product import CACHE_TAG, PRODUCT, ROOT
+from tools.support.product import CACHE_TAG, PLATFORM, PRODUCT, ROOT
 
 __all__ = ["interpreter"]
 
@@ -49,19 +52,23 @@ class Packager:
     folder: Path
     capture: pytest.CaptureFixture[str]
 
-    def run(self, source: Path, *options: str, name: str = "function.zip") -> tuple[int, str, Path]:
-        """Exit code, standard error and the zip."""
-        output = self.folder / name
-        words = ("package-function", f"--source={source}", f"--output={output}", f"--product={PRODUCT.name}", *options)
+    def run(self, source: Path, **options: Any) -> tuple[int, str, Path]:
+        """Exit code, standard error and the zip; ``options`` are fields of the request."""
+        output = self.folder / "function.zip"
+        given = {"architecture": PLATFORM.cpu.lambda_name, "runtime": "provided.al2023", **options}
+        request = FunctionRequest(source, PRODUCT, **given)
         self.capture.readouterr()
-        code = main((*words, "--in=host"))
-        return code, self.capture.readouterr().err, output
 
-    def unzipped(self, source: Path, *options: str, name: str = "unzipped") -> Path:
-        code, err, output = self.run(source, *options)
+        def work(terminal: Terminal) -> None:
+            package_function(request, output, terminal, "host")
+
+        return report_errors(work), self.capture.readouterr().err, output
+
+    def unzipped(self, source: Path, **options: Any) -> Path:
+        code, err, output = self.run(source, **options)
         assert code == 0, err
-        unzip(output, self.folder / name)
-        return self.folder / name
+        unzip(output, self.folder / "unzipped")
+        return self.folder / "unzipped"
 
 
 @pytest.fixture
@@ -138,11 +145,11 @@ def test_the_same_bytes_on_another_machine_and_for_another_processor(
         assert again.read_bytes() == output.read_bytes()
 
 
-@pytest.mark.parametrize("options", [(), ("--no-sources",)], ids=["with-sources", "without"])
+@pytest.mark.parametrize("keep_sources", [True, False])
 def test_a_packaged_function_gives_the_same_answers_from_bytecode(
-    packager: Packager, source: Path, interpreter: str, tmp_path: Path, options: tuple[str, ...]
+    packager: Packager, source: Path, interpreter: str, tmp_path: Path, keep_sources: bool
 ) -> None:
-    task = packager.unzipped(source, *options)
+    task = packager.unzipped(source, keep_sources=keep_sources)
     before = loop_on(interpreter, tmp_path / "before", source)("", handler="app.handler").result
     loop = loop_on(interpreter, tmp_path / "after", task)
     after = loop("", handler="app.handler").result
@@ -157,7 +164,7 @@ def test_a_packaged_function_gives_the_same_answers_from_bytecode(
     packaged, plain = ("\n".join(error["stackTrace"]) for error in errors)
     assert 'letters.py", line 3, in divide' in packaged
     assert "return first / second" in plain
-    assert ("return first / second" in packaged) == (not options)
+    assert ("return first / second" in packaged) == keep_sources
 
 
 def test_what_is_changed_after_packaging_is_what_the_next_zip_has(packager: Packager, source: Path) -> None:
@@ -172,7 +179,7 @@ def test_locked_packages_stand_beside_the_function(
 ) -> None:
     index = open_index(tmp_path / "index", monkeypatch)
     index.add("thing", {"thing/__init__.py": b"VALUE = 42\n", "thing/template.py": b"{{ name }} = 1 1\n"})
-    task = packager.unzipped(source, f"--requirements={index.requirements()}")
+    task = packager.unzipped(source, requirements=index.requirements())
     assert (task / "thing" / "__pycache__" / f"__init__.{CACHE_TAG}.pyc").is_file()
     assert (task / "thing" / "template.py").is_file()
     (task / "app.py").write_text(
@@ -186,7 +193,7 @@ def test_locked_packages_stand_beside_the_function(
     assert loop("", handler="app.handler").result == [42, expected, "1.0"]
     (source / "thing").mkdir()
     (source / "thing" / "__init__.py").write_text("VALUE = 43\n", encoding="utf-8")
-    code, err, _ = packager.run(source, f"--requirements={index.requirements()}")
+    code, err, _ = packager.run(source, requirements=index.requirements())
     assert (code, "thing/__init__.py" in err) == (27, True)
 
 
@@ -237,7 +244,7 @@ def test_bytecode_without_a_source_is_packaged_if_it_is_for_this_python(
     (source / "vendored.pyc").write_bytes(b"\0" + content[1:])
     code, err, _ = packager.run(source)
     assert (code, "vendored.pyc: is not bytecode of CPython" in err) == (49, True)
-    code, err, _ = packager.run(source, "--allow-broken")
+    code, err, _ = packager.run(source, allow_broken=True)
     assert (code, "vendored.pyc: is not bytecode of CPython" in err) == (0, True)
 
 
@@ -253,8 +260,8 @@ def test_a_source_that_does_not_compile_is_named_with_its_line_and_packaged_only
     assert "null.py" in err
     assert "deep.py" in err
     assert not output.exists()
-    for options in ((), ("--no-sources",)):
-        code, err, output = packager.run(source, "--allow-broken", *options)
+    for keep in (True, False):
+        code, err, output = packager.run(source, allow_broken=True, keep_sources=keep)
         assert (code, "bad.py:2" in err) == (0, True)
         found = contents(output)
         assert {"bad.py", "null.py", "deep.py"} <= set(found)
@@ -263,7 +270,7 @@ def test_a_source_that_does_not_compile_is_named_with_its_line_and_packaged_only
 
 def test_compiled_code_for_another_processor_is_refused(packager: Packager, source: Path, interpreter: str) -> None:
     shutil.copy(Path(interpreter).resolve(), source / "thing.so")
-    code, err, _ = packager.run(source, f"--arch={'x86_64' if _is_arm64(interpreter) else 'arm64'}")
+    code, err, _ = packager.run(source, architecture="x86_64" if _is_arm64(interpreter) else "arm64")
     assert code == 26
     assert "the function: thing.so: is for EM_" in err
 
@@ -276,4 +283,4 @@ def _is_arm64(program: str) -> bool:
 
 def test_a_lock_file_that_locks_nothing_is_refused(packager: Packager, source: Path, tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("pydantic\n", encoding="utf-8")
-    assert packager.run(source, f"--requirements={tmp_path / 'requirements.txt'}")[0] == 24
+    assert packager.run(source, requirements=tmp_path / "requirements.txt")[0] == 24
