@@ -60,7 +60,13 @@ def package_sources(folder: Path, path: Path) -> Written:
 def package_function(
     request: FunctionRequest, path: Path, terminal: Terminal, choice: Choice = "auto", image: str = DEFAULT_IMAGE
 ) -> Written:
-    """A zip of the folder, the packages, and the bytecode of both; raises what `function_entries` raises."""
+    """A zip of the folder, the packages, and the bytecode of both; raises what `function_entries` raises.
+
+    Raises:
+        BadSource: the zip would be in the folder, and so in the next zip.
+    """
+    if path.resolve().is_relative_to(request.source.resolve()):
+        raise bad_source(request.source, f"The zip is to be in it: {path}.")
     return _write(function_entries(request, terminal, choice, image), path, request.source)
 
 

@@ -76,8 +76,10 @@ def _problem(path: Path, relative: str, root: Path) -> str:
         return f"The name {relative!r} has a backslash."
     if path.is_symlink():
         target = os.readlink(path)
-        if Path(target).is_absolute() or not path.resolve().is_relative_to(root):
+        if Path(target).is_absolute() or not Path(os.path.realpath(path)).is_relative_to(root):  # resolve() minds loops
             return f"The link {relative} leads out of it, to {target}."
     elif not path.is_file():
         return f"{relative} is neither a file nor a folder nor a link."
+    elif not os.access(path, os.R_OK):
+        return f"{relative} cannot be read."
     return ""

@@ -284,3 +284,15 @@ def _is_arm64(program: str) -> bool:
 def test_a_lock_file_that_locks_nothing_is_refused(packager: Packager, source: Path, tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("pydantic\n", encoding="utf-8")
     assert packager.run(source, requirements=tmp_path / "requirements.txt")[0] == 24
+
+
+def test_a_link_to_a_source_needs_the_source(packager: Packager, source: Path) -> None:
+    (source / "latest").symlink_to("app.py")
+    assert packager.run(source)[0] == 0
+    code, err, _ = packager.run(source, keep_sources=False)
+    assert (code, "latest: leads to a source that is left out" in err) == (49, True)
+
+
+def test_a_zip_is_not_written_into_its_own_source(packager: Packager, source: Path) -> None:
+    code, err, output = packager.run(source.parent)
+    assert (code, f"The zip is to be in it: {output}" in err) == (49, True)

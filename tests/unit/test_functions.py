@@ -25,12 +25,14 @@ def test_modes_are_reduced_and_links_stay(tmp_path: Path) -> None:
     (tmp_path / "run.sh").chmod(0o700)
     (tmp_path / "alias.py").symlink_to("app.py")
     (tmp_path / "other").symlink_to("pkg")
+    (tmp_path / "circle").symlink_to("circle")
     assert set(read_source(tmp_path).entries) == {
         Entry("app.py", b"app.py", FILE),
         Entry("run.sh", b"run.sh", EXECUTABLE),
         Entry("pkg/a.py", b"pkg/a.py", FILE),
         Entry("alias.py", b"app.py", LINK),
         Entry("other", b"pkg", LINK),
+        Entry("circle", b"circle", LINK),
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.artifacts.deterministic_zip import LINK
 from builder.artifacts.packages import TREE
 from builder.executors import Sandbox
 from builder.functions.compiler import TASK, Compiled, CompileFunction
@@ -54,12 +55,20 @@ def compile_function(task: CompileFunction, sandbox: Sandbox, work: Path, inputs
     compiling = (function_bytecode.__file__, PLACE)
     run_build_python(sandbox, inputs[TOOL], task.product, folder, environment, compiling)
     report = Report(**json.loads((work / folder / "report.json").read_text("utf-8", "surrogateescape")))
+    dangling = _dangling(task, tree)
     if not task.keep_sources:
         _drop_sources(tree, report.tag)
     broken = [_describe(path, *what) for path, what in report.broken.items() if path in own]
     foreign = [path for path in own if path.endswith(BYTECODE) and (tree / path).read_bytes()[:4] != report.raw_magic]
     broken += [f"{path}: is not bytecode of CPython {target.series}, and has no source" for path in sorted(foreign)]
+    broken += [f"{path}: leads to a source that is left out" for path in sorted(_dangling(task, tree) - dangling)]
     return Compiled(tuple(broken), tuple(_notes(task, report)))
+
+
+def _dangling(task: CompileFunction, tree: Path) -> set[str]:
+    """The function's links that lead nowhere."""
+    paths = (entry.path for entry in task.source.entries if entry.mode == LINK)
+    return {path for path in paths if (tree / path).is_symlink() and not (tree / path).exists()}
 
 
 @dataclass(frozen=True)
