@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tools.bench import files, soak
+from tools.bench import files, functions, soak
 from tools.bench.__main__ import main
 from tools.bench.report import report
-from tools.bench.subjects import BARE, DIRECT, OURS, RAW, THREADED
+from tools.bench.subjects import BARE, DIRECT, OURS, RAW, THREADED, make_workspace
 
 LOOPS = {OURS, THREADED, DIRECT, RAW}
 
@@ -49,6 +49,23 @@ def test_coldstart_prints_times_of_all_subjects_and_memory_of_the_loops(capfd: p
     assert rows.keys() == {*LOOPS, BARE}
     assert all(row["samples"] == 2 and 0 < row["min"] <= row["median"] <= row["p99"] for row in rows.values())
     assert {name for name, row in rows.items() if "resident" in row} == LOOPS
+
+
+def test_functions_are_measured_as_sources_and_as_packaged_on_both_loops(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    code = {"small": "", "large": "".join(f"def f{number}(a, b):\n    return a * b + 1\n" for number in range(5000))}
+    functions.lay_functions(tmp_path, code)
+    assert (tmp_path / "packaged" / "__pycache__").is_dir()
+    assert not (tmp_path / "sources" / "__pycache__").exists()
+    rows = functions.measure(workspace, 1, code)["results"]
+    columns = {f"{loop}, {kind}" for loop in (OURS, DIRECT) for kind in functions.KINDS}
+    assert {name: set(row) for name, row in rows.items()} == dict.fromkeys(code, columns)
+    for loop in (OURS, DIRECT):
+        times = {
+            name: {kind: row[f"{loop}, {kind}"]["least"] for kind in functions.KINDS} for name, row in rows.items()
+        }
+        assert times["small"]["sources"] < times["large"]["sources"]
+        assert times["large"]["packaged"] < times["large"]["sources"]
 
 
 def test_invoke_prints_times_of_every_loop(capfd: pytest.CaptureFixture[str]) -> None:

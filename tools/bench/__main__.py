@@ -30,7 +30,7 @@ from tools.bench.stock import STOCK, stock_layer, with_paths
 from tools.bench.subjects import Workspace, make_workspace
 from tools.bench.threads import threads
 from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, TARGET, interpreter
-from tools.support.wheels import wheels_for
+from tools.support.wheels import lock_file, wheels_for
 
 USUAL_OTHERS = (GCC, DEBIAN)
 """What the interpreter is compared with, unless something else is asked for; the first is that of the chart."""
@@ -63,7 +63,7 @@ def _coldstart(options: argparse.Namespace, folder: Path) -> int:
 
 def _functions(options: argparse.Namespace, folder: Path) -> int:
     workspace = make_workspace(folder)
-    functions.lay_functions(folder)
+    functions.lay_functions(folder, requirements=lock_file("libraries"))
     functions.show(functions.measure(workspace, options.repetitions or 20))
     return 0
 

@@ -7,7 +7,7 @@ of which nothing that is compiled can be kept, because /var/task is read-only, a
 import json
 import platform
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +17,31 @@ from builder.functions.package import FunctionRequest, function_entries
 from tools.bench.api import SubjectProcess
 from tools.bench.subjects import DIRECT, OURS, Subject, Workspace
 from tools.support.product import PLATFORM, PRODUCT
-from tools.support.wheels import lock_file
 
 HANDLER = "def handler(event, context):\n    return {}\n"
 FUNCTIONS: Mapping[str, str] = {
     "plain": "",
-    "boto3": "import boto3\ns3 = boto3.client('s3', region_name='eu-west-3')\n",
+    "boto3_s3": "import boto3\ns3 = boto3.client('s3', region_name='eu-west-3')\n",
     "pydantic_powertools": (
         "from aws_lambda_powertools import Logger\nfrom pydantic import BaseModel\nlogger = Logger(service='orders')\n"
         "class Order(BaseModel):\n    item: str\n    count: int\n"
     ),
-    "all_three": "import boto3, pydantic, aws_lambda_powertools\ns3 = boto3.client('s3', region_name='eu-west-3')\n",
-    "numpy": "import numpy\n",
+    "boto3_pydantic_powertools": (
+        "import boto3, pydantic, aws_lambda_powertools\ns3 = boto3.client('s3', region_name='eu-west-3')\n"
+    ),
+    "numpy_alone": "import numpy\n",
 }
 """Name → source of what is done while it loads; the packages are those of ``requirements/libraries.in``."""
 KINDS = ("sources", "packaged")
 
 
-def lay_functions(folder: Path) -> None:
+def lay_functions(folder: Path, functions: Mapping[str, str] = FUNCTIONS, requirements: Path | None = None) -> None:
     """Makes ``sources/`` and ``packaged/`` in a folder, each with all functions and their packages."""
     source = folder / "functions"
     source.mkdir()
-    for name, code in FUNCTIONS.items():
+    for name, code in functions.items():
         (source / f"{name}.py").write_text(code + HANDLER, encoding="utf-8")
-    request = FunctionRequest(
-        source, PRODUCT, PLATFORM.cpu.lambda_name, "provided.al2023", requirements=lock_file("libraries")
-    )
+    request = FunctionRequest(source, PRODUCT, PLATFORM.cpu.lambda_name, "provided.al2023", requirements=requirements)
     for entry in function_entries(request, Terminal(), "host"):
         assert entry.mode != LINK, "a function of ours has none, and no wheel can have one"
         for kind in KINDS if not entry.path.endswith(".pyc") else KINDS[1:]:
@@ -51,12 +50,12 @@ def lay_functions(folder: Path) -> None:
             path.write_bytes(entry.content)
 
 
-def measure(workspace: Workspace, repetitions: int) -> dict[str, Any]:
+def measure(workspace: Workspace, repetitions: int, functions: Iterable[str] = FUNCTIONS) -> dict[str, Any]:
     """Processor time, ms: the least and the median of each function's starts, and the most that it had in memory."""
     times: dict[tuple[str, str], list[float]] = {}
     peaks: dict[tuple[str, str], list[float]] = {}
     for _ in range(repetitions):
-        for key, subject in _subjects(workspace):
+        for key, subject in _subjects(workspace, functions):
             with SubjectProcess(workspace, subject) as process:
                 process.wait_for_request()
                 times.setdefault(key, []).append(process.processor_ns() / 1e6)
@@ -85,9 +84,9 @@ def peak_mib(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def _subjects(workspace: Workspace) -> Iterator[tuple[tuple[str, str], Subject]]:
+def _subjects(workspace: Workspace, functions: Iterable[str]) -> Iterator[tuple[tuple[str, str], Subject]]:
     loops = [each for each in workspace.subjects() if each.name in (OURS, DIRECT)]
-    for function in FUNCTIONS:
+    for function in functions:
         for kind in KINDS:
             for loop in loops:
                 command = (*loop.command[:-1], f"{function}.handler")
