@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from layer_runtime.report import ErrorReport
 
 BASE = "/2018-06-01/runtime"
+INIT_ERROR = "/init/error"
 ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
 USER_AGENT = f"static-python-layer/{VERSION} CPython/{sys.version.partition(' ')[0]}"
@@ -88,7 +89,7 @@ class RuntimeApi:
     What they raise during a call is the business of ``interruptions``.
     """
 
-    __slots__ = ("_common", "connection", "_next", "invocation", "is_streaming")
+    __slots__ = ("_common", "connection", "invocation", "is_streaming", "next_request")
 
     def __init__(self, endpoint: str) -> None:
         try:
@@ -98,13 +99,13 @@ class RuntimeApi:
         self.invocation: Invocation | None = None
         self.is_streaming = False
         self._common = f"HTTP/1.1\r\nHost: {endpoint}\r\nUser-Agent: {USER_AGENT}\r\n"
-        self._next = f"GET {BASE}/invocation/next {self._common}\r\n".encode()
+        self.next_request = f"GET {BASE}/invocation/next {self._common}\r\n".encode()
 
     def next(self) -> Invocation:
         """Waits for the next invocation, as long as it takes."""
         while True:
             try:
-                status, values, body = answer = self.connection.ask(self._next)
+                status, values, body = answer = self.connection.ask(self.next_request)
                 break
             except Exception as error:
                 pass_over(self, error, "no next invocation")
@@ -128,7 +129,7 @@ class RuntimeApi:
 
     def fail_init(self, error: "ErrorReport", error_type: str | None = None) -> None:
         """Says that the function could not be loaded, under a type of the platform's if there is one."""
-        self._post_error("/init/error", error, error_type or error.error_type)
+        self._post_error(INIT_ERROR, error, error_type or error.error_type)
 
     def begin_stream(self, invocation: Invocation, content_type: str) -> None:
         """Begins a result that is sent piece by piece."""
@@ -227,7 +228,7 @@ def not_taken(what: str, answer: "Answer") -> None:
     """Says why; raises ApiError if it is more than a warning."""
     if answer[0] == 410:
         log.warn(f"{what}: it came too late, the invocation had timed out")
-    else:
+    elif answer[0] != 403 or not what.endswith(INIT_ERROR):  # Where there are many workers, another one was first.
         expect_success(what, answer)
 
 

@@ -32,6 +32,10 @@ class Extension:
         except Exception as error:  # Or of a signal's handler, after a restore.
             log.complain(f"No graceful shutdown: {error}")
 
+    def leave(self) -> None:
+        """Closes a forked process's copy of that connection."""
+        self._connection.drop()
+
 
 def register(endpoint: str) -> Extension | None:
     """Registers it, and has it wait; without one there is no SIGTERM, and the log says so."""

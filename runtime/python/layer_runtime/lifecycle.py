@@ -35,6 +35,12 @@ class Process:
         register_at_fork(before=self._hold, after_in_parent=self._let_go, after_in_child=self._became_copy)
         signal(SIGTERM, self._terminate)
 
+    def begin_anew(self) -> None:
+        """Says that this child is no copy: the loop itself forked it."""
+        self.is_copy = False
+        if getsignal(SIGTERM) == SIG_DFL:
+            signal(SIGTERM, self._terminate)
+
     def _hold(self) -> None:
         """Python forgets the signals that a child gets before it is ready for them; so they wait."""
         self._mask = pthread_sigmask(SIG_BLOCK, (SIGTERM,))

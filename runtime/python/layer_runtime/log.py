@@ -27,13 +27,17 @@ WARNING = 30
 
 
 class Log:
-    """The process's log. ``request_id`` and ``tenant_id`` are the current invocation's, None between two."""
+    """The process's log. ``request_id`` and ``tenant_id`` are the current invocation's, None between two.
 
-    __slots__ = ("_descriptor", "_identities", "is_json", "level", "request_id", "tenant_id")
+    ``put`` writes bytes to a descriptor, and gives how many it was rid of.
+    """
+
+    __slots__ = ("_descriptor", "_identities", "is_json", "level", "put", "request_id", "tenant_id")
 
     def __init__(self) -> None:
         self.is_json = False
         self.level = ""
+        self.put = posix.write
         self.request_id: str | None = None
         self.tenant_id: str | None = None
         self._descriptor: int | None = None
@@ -115,7 +119,7 @@ class Log:
             return False  # The function closed it, and the number is some file's by now.
         try:
             while rest:
-                rest = rest[posix.write(descriptor, rest) :]
+                rest = rest[self.put(descriptor, rest) :]
         except OSError:
             return False
         return True

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 GRACEFUL_SHUTDOWN = "LAMBDA_GRACEFUL_SHUTDOWN"
+MAX_CONCURRENCY = "AWS_LAMBDA_MAX_CONCURRENCY"
+"""Set on Lambda Managed Instances alone: how many invocations the environment is given at once."""
 WRAPPED = "_LAYER_EXEC_WRAPPED"
 """Says that this process came out of the wrapper, whose own variable stays for those who look at it."""
 
@@ -74,11 +76,21 @@ def _load_and_serve(api: RuntimeApi, endpoint: str) -> int:
         from layer_runtime.extension import register
 
         extension = register(endpoint)
+    workers = None
+    if environment.get(MAX_CONCURRENCY) is not None:
+        from layer_runtime.workers import make_workers
+
+        workers = make_workers(endpoint, extension)
+        if not workers.preload:
+            workers.divide(api)  # Returns in each worker.
     imports.serve(api)
     managed = sys.modules.get(imports.MANAGED_LOOP)  # Only when sitecustomize has asked for it.
     collector.pause()
     try:
-        handler = prepare_handler((managed or function).find_handler(environment.get("_HANDLER") or ""), api)
+        handler = (managed or function).find_handler(environment.get("_HANDLER") or "")
+        if workers and workers.preload:
+            workers.divide(api)
+        handler = prepare_handler(handler, api)
     except Terminated:
         raise
     except BaseException as exception:  # Whatever stops the function from loading, the platform is told.
@@ -97,7 +109,6 @@ def _load_and_serve(api: RuntimeApi, endpoint: str) -> int:
 
         if code := take_snapshot(api, extension):
             return code
-    # AWS_LAMBDA_MAX_CONCURRENCY (Lambda Managed Instances) would serve with more than one process from here on.
     serve(api, handler)
 
 

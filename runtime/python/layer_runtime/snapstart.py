@@ -38,7 +38,7 @@ def take_snapshot(api: "RuntimeApi", extension: "Extension | None") -> int:
     api.reconnect()
     if extension:
         extension.wait()
-    _reseed()
+    reseed()
     try:
         for function, arguments, keywords in list(hooks.get_after_restore()) if hooks else []:
             function(*arguments, **keywords)
@@ -57,7 +57,7 @@ def _tell(exception: BaseException, hand_in: "Callable[[ErrorReport], None]") ->
         complain(error)
 
 
-def _reseed() -> None:
+def reseed() -> None:
     """Gives what draws random numbers in this process a state of its own; ``os.urandom`` has none to share."""
     modules = sys.modules
     if random := modules.get("random"):
