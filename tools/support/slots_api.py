@@ -145,29 +145,25 @@ class SlotsApi:
         end = buffer.find(b"\r\n\r\n")
         if end < 0:
             return
-        if buffer.startswith(b"GET "):
-            path, body, length = bytes(buffer[4 : buffer.find(b" ", 4)]).decode(), b"", 0
-        else:
-            head = bytes(buffer[:end])
-            path = head.split(b" ", 2)[1].decode()
-            length = int(head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
-            body = bytes(buffer[end + 4 :])
-            if len(body) < length:
-                return
+        head = bytes(buffer[: end + 4])
+        body = bytes(buffer[end + 4 :])
+        if (length := _length_of_body(head.lower(), body)) is None:
+            return
         del buffer[: end + 4 + length]
+        path = head.split(b" ", 2)[1].decode()
         if buffer:
             self.problems.append(f"{path}: more than one request at once")
-        answer = self._choose(connection, path, body)
+        answer = self._choose(connection, path, head, body[:length])
         if answer:
             connection.sendall(answer)
 
-    def _choose(self, connection: socket.socket, path: str, body: bytes) -> bytes:
+    def _choose(self, connection: socket.socket, path: str, head: bytes, body: bytes) -> bytes:
         """The answer to a request; none to one that has to wait."""
         match path.split("/")[2:]:
             case ["runtime", "invocation", "next"]:
                 return self._queue(connection)
             case ["runtime", "invocation", name, kind]:
-                return self._take(name, kind, body)
+                return self._take(name, kind, head, body)
             case ["runtime", "init", "error"]:
                 self.init_errors.append(json.loads(body))
                 return TAKEN if len(self.init_errors) == 1 else SECOND
@@ -187,11 +183,13 @@ class SlotsApi:
             self._asked.notify_all()
         return b""
 
-    def _take(self, name: str, kind: str, body: bytes) -> bytes:
+    def _take(self, name: str, kind: str, head: bytes, body: bytes) -> bytes:
         invocation = self.invocations.get(name)
         if invocation is None:
             self.problems.append(f"{name} is no invocation")
             return UNKNOWN
+        if f"\r\nLambda-Runtime-Invocation-Id: try-{invocation.number}\r\n".encode() not in head:
+            self.problems.append(f"{name}: the id of its invocation is not echoed")
         if invocation.is_late:
             return LATE
         invocation.answers.append((kind, body))
@@ -211,3 +209,12 @@ class SlotsApi:
             except OSError:
                 invocation.is_lost = True
                 invocation.done.set()
+
+
+def _length_of_body(head: bytes, body: bytes) -> int | None:
+    """Bytes of the body, chunks and all; None as long as it is not whole."""
+    if b"\r\ntransfer-encoding: chunked\r\n" in head:
+        whole = (body.startswith(b"0\r\n") or b"\r\n0\r\n" in body) and body.endswith(b"\r\n\r\n")
+        return len(body) if whole else None
+    length = int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0] or b"0")
+    return length if len(body) >= length else None

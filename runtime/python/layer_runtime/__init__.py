@@ -14,6 +14,7 @@ The modules, in the order in which an event meets them:
 - ``imports``: what waits for the function to import something. ``managed``: what it puts into ``awslambdaric``.
 - ``coroutines``, ``streaming``: handlers that are ``async``, and responses that leave piece by piece.
 - ``asgi_bridge``, ``http_events``: ASGI applications as handlers.
+- ``workers``, ``slot``, ``shared_output``: one process for each of many invocations at once.
 - ``lifecycle``, ``extension``, ``snapstart``: how the process ends, and how it is copied.
 
 What start-up imports is paid for at every cold start: built-in and frozen modules only. That is why there are no

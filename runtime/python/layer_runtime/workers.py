@@ -92,7 +92,7 @@ class Workers:
         self._extension = extension
         self._api = RuntimeApi(endpoint)
         self._request_length = len(self._api.next_request)
-        self._ever_asked = False
+        self._ever_asked = self._has_told = False
         self._log_socket = environment.get(LOG_SOCKET)
         if not self._log_socket:
             share_output()
@@ -168,7 +168,7 @@ class Workers:
 
             reseed()
         connection = SlotConnection(self._endpoint, slot, self._request_length)
-        api.connection = connection  # type: ignore[assignment] - all that is called of it is there
+        api.connection = connection  # type: ignore[assignment]  # It has all that is called.
         pthread_sigmask(SIG_SETMASK, self._mask)
 
     def _bury_dead(self) -> None:
@@ -192,7 +192,9 @@ class Workers:
         if state == BUSY:
             self._answer(slot, how)
         # Who exits with 1 before it has asked for anything has told the platform, and would do so again.
-        is_final = code == 1 and not self._ever_asked and all(each.state == STARTING for each in self._slots)
+        has_told = code == 1 and state == STARTING
+        self._has_told = self._has_told or has_told
+        is_final = has_told and not self._ever_asked and all(each.state == STARTING for each in self._slots)
         self._failed(slot, what, is_final)
 
     def _failed(self, slot: Slot, what: str, is_final: bool) -> None:
@@ -247,7 +249,7 @@ class Workers:
         """There is no worker any more, and there will be none."""
         message = "No worker is left, and all slots are given up"
         log.complain(message)
-        if not self._ever_asked:
+        if not self._ever_asked and not self._has_told:
             from layer_runtime.report import ErrorReport
 
             try:
