@@ -325,10 +325,7 @@ def handler(event, context):
         running.ready()
         time.sleep(0.03)
     assert answers == running.workers * 3
-    os.kill(answers[0], signal.SIGKILL)
-    assert running.answers({}) != answers[:1]
     assert running.api.problems == []
-    running.ready()
     began = time.monotonic()
     assert running.terminate() == 0
     assert time.monotonic() - began < 5
