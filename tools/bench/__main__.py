@@ -1,4 +1,4 @@
-"""The command line: ``coldstart``, ``invoke``, ``soak``, ``interpreter``, ``threads``, ``memory``, ``size``."""
+"""The command line: one command for each subject, from ``coldstart`` to ``workers``."""
 
 import argparse
 import json
@@ -29,6 +29,7 @@ from tools.bench.soak import LIMIT, soak
 from tools.bench.stock import STOCK, stock_layer, with_paths
 from tools.bench.subjects import Workspace, make_workspace
 from tools.bench.threads import threads
+from tools.bench.workers import soak_workers, throughput, worker_memory
 from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, TARGET, interpreter
 from tools.support.wheels import lock_file, wheels_for
 
@@ -74,6 +75,9 @@ def _invoke(options: argparse.Namespace, folder: Path) -> int:
 
 
 def _soak(options: argparse.Namespace, folder: Path) -> int:
+    if options.slots:
+        show(soak_workers(make_workspace(folder), options.repetitions or 200_000, options.slots, options.kills))
+        return 0
     result = soak(make_workspace(folder), options.repetitions or 200_000)
     show(result)
     growth = result["results"]["this layer"]["growth, %"]
@@ -81,6 +85,13 @@ def _soak(options: argparse.Namespace, folder: Path) -> int:
         return 0
     print(f"soak: resident memory differs by {growth:.1f} %, the limit is {LIMIT:.0f} %", file=sys.stderr)
     return 1
+
+
+def _workers(options: argparse.Namespace, folder: Path) -> int:
+    workspace = make_workspace(folder)
+    show(throughput(workspace, options.slots, options.rounds, options.seconds))
+    show(worker_memory(workspace, options.slots, options.rounds))
+    return 0
 
 
 def _interpreter(options: argparse.Namespace, folder: Path) -> int:
@@ -165,9 +176,18 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=summary, description=summary)
         sub.set_defaults(command=command)
         sub.add_argument("--repetitions", type=int, metavar="N", help="starts or invocations per subject")
+        if name == "soak":
+            sub.add_argument("--slots", type=count, metavar="N", help="over as many workers, as on Managed Instances")
+            sub.add_argument("--kills", type=int, default=0, metavar="N", help="workers to kill at random moments")
         if name == "coldstart":
             sub.add_argument("--files", action="store_true", help="count files opened and bytes read, with strace")
             sub.add_argument("--cold-cache", action="store_true", help="with an empty page cache; needs root")
+    summary = "many invocations at once, as on Lambda Managed Instances: throughput, and memory with boto3"
+    sub = commands.add_parser("workers", help=summary, description=summary)
+    sub.set_defaults(command=_workers)
+    sub.add_argument("--slots", type=count, default=16, metavar="N", help="invocations at once (default: 16)")
+    sub.add_argument("--rounds", type=count, default=3, metavar="N", help="turns per contestant (default: 3)")
+    sub.add_argument("--seconds", type=float, default=3.0, metavar="S", help="of load in each turn (default: 3)")
     summary = "pyperformance's benchmarks on this layer and on other interpreters, in turns"
     sub = commands.add_parser("interpreter", help=summary, description=summary)
     sub.set_defaults(command=_interpreter)

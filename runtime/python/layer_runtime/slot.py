@@ -136,8 +136,8 @@ class SlotConnection:
         self._own = self._last = Connection(endpoint, Invocation.HEADERS)
         self.go_on, self.hurry, self.drop = self._own.go_on, self._own.hurry, self._own.drop
         self._events = slot.connection
+        self._is_first = True
         self._is_reading = False
-        self._head = b""
         if self._events is None:
             slot.leave()
             return
@@ -205,7 +205,9 @@ class SlotConnection:
             self._slot.tell(IDLE)
             try:
                 if not self._is_asked:
-                    if not self._is_ready():
+                    if posix.fstat(self._slot.descriptor).st_ino != self._inode or (
+                        self._is_first and self._poll.poll(0)
+                    ):
                         return None
                     self._is_asked = True  # No call: no handler of a signal comes in between.
                     self._send(request)
@@ -225,7 +227,7 @@ class SlotConnection:
             )
             self._is_reading = True
         answer = events.end()
-        self._is_reading = self._is_asked = False
+        self._is_reading = self._is_asked = self._is_first = False
         self._send = events.begin
         return answer
 
@@ -253,13 +255,6 @@ class SlotConnection:
                 break
             time.sleep(0.001)  # The rest of it is on its way.
         return head
-
-    def _is_ready(self) -> bool:
-        """Whether the connection is the one that was opened, and neither its end nor anything else waits there."""
-        descriptor = self._slot.descriptor
-        if posix.fstat(descriptor).st_ino != self._inode:
-            return False
-        return all(number != descriptor for number, _ in self._poll.poll(0))
 
     def _is_alive(self, events: Connection) -> bool:
         try:
