@@ -141,6 +141,30 @@ def test_with_preload_it_is_imported_once_and_in_the_parent(start: Start) -> Non
     assert len(running.stdout.splitlines()) == 1
 
 
+def test_what_most_functions_import_of_the_standard_library_is_imported_once(start: Start) -> None:
+    code = "import sys\ndef handler(event, context): return sorted(set(event) & set(sys.modules))\n"
+    assert start(code, 1).ready().answers(["http.client", "ssl", "logging"]) == [["http.client", "logging", "ssl"]]
+
+
+def test_a_file_of_the_functions_that_is_called_like_a_module_of_the_library_is_not_passed_over(
+    start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "hmac.py").write_text("whose = 'the function'", encoding="ascii")
+    code = "import hmac, sys\ndef handler(event, context): return [hmac.whose, 'ssl' in sys.modules]\n"
+    assert start(code, 1, PYTHONPATH=str(tmp_path)).ready().answers({}) == [["the function", False]]
+
+
+def test_records_of_workers_have_their_invocations_id(start: Start) -> None:
+    code = "import logging\ndef handler(event, context): logging.warning(event)\n"
+    running = start(code, 2).ready()
+    running.answers("a", "b")
+    lines = sorted(line.split("\t") for line in running.stdout.splitlines())
+    assert sorted((line[0], *line[2:]) for line in lines) == [
+        ("[WARNING]", "request-1", "a"),
+        ("[WARNING]", "request-2", "b"),
+    ]
+
+
 def test_preloaded_workers_have_their_own_random_numbers_names_and_event_loops(start: Start) -> None:
     code = """
 import asyncio, os, random, tempfile

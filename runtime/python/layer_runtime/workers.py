@@ -56,6 +56,13 @@ OTHER_DESCRIPTORS = 256
 """Room for what is not a slot's connection."""
 MOST_FAILURES = 8
 """Workers of a slot, one after the other, that ended before they asked for anything: then the slot is given up."""
+COMMON = (
+    "concurrent.futures.thread", "configparser", "contextvars", "decimal", "email.message", "getpass", "gzip", "hmac",
+    "http.client", "http.cookies", "importlib.metadata", "inspect", "ipaddress", "json", "logging",
+    "multiprocessing.managers", "platform", "secrets", "shlex", "ssl", "subprocess", "tempfile", "typing",
+    "urllib.request", "uuid", "xml.etree.ElementTree", "zipfile",
+)  # fmt: skip
+"""Of the standard library, what boto3 imports, and with it most functions."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 """Seconds before a worker whose forerunners did not finish one invocation; each pause is twice the last."""
 LOOK = 0.25
@@ -105,6 +112,8 @@ class Workers:
             _tell_count(len(self._slots))
         if self.preload:
             _complain_of_threads()
+        else:
+            _import_common()
         _raise_descriptor_limit(len(self._slots) + OTHER_DESCRIPTORS)
         self._on_child = getsignal(SIGCHLD)
         signal(SIGCHLD, SIG_DFL)  # Ignored, it would let the dead vanish.
@@ -292,6 +301,28 @@ def _take_streams(path: str) -> None:
     except OSError as error:
         share_output()
         log.complain(f"{LOG_SOCKET} is {path!r}, which cannot be reached: {error}")
+
+
+def _import_common() -> None:
+    """Imports once for all workers what most of them will import: a third less memory, and start, for each.
+
+    It is the standard library's only where no file beside the function's, or of a layer, goes by a name of it.
+    """
+    library = sys._stdlib_dir  # type: ignore[attr-defined]  # noqa: SLF001
+    for folder in sys.path:
+        if folder == library:
+            break
+        try:
+            names = posix.listdir(folder)
+        except OSError:
+            continue
+        if not sys.stdlib_module_names.isdisjoint(name.partition(".")[0] for name in names):
+            return
+    for name in COMMON:
+        try:
+            __import__(name)
+        except Exception:
+            pass  # The function will get to know it, if it wants that module.
 
 
 def _complain_of_threads() -> None:
