@@ -12,6 +12,7 @@ from tools.bench import files, functions, soak
 from tools.bench.__main__ import main
 from tools.bench.report import report
 from tools.bench.subjects import BARE, DIRECT, OURS, RAW, THREADED, make_workspace
+from tools.bench.workers import PRELOADED
 
 LOOPS = {OURS, THREADED, DIRECT, RAW}
 
@@ -74,6 +75,20 @@ def test_invoke_prints_times_of_every_loop(capfd: pytest.CaptureFixture[str]) ->
     assert rows.keys() == LOOPS
     assert all(row["samples"] == 2 and row["min"] > 0 for row in rows.values())
     assert rows[OURS]["ours/this, median"] == 1
+
+
+def test_workers_prints_throughput_and_memory_of_both_loops(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["workers", "--slots=2", "--rounds=1", "--seconds=0.2"]) == 0
+    rows = results(capfd)
+    assert rows.keys() == {OURS, PRELOADED, THREADED, DIRECT}
+    assert 0 < rows[PRELOADED]["median"] < rows[OURS]["median"]
+
+
+def test_a_soak_of_workers_survives_kills(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["soak", "--slots=2", "--repetitions=200", "--kills=2"]) == 0
+    row = results(capfd)[OURS]
+    assert row["unanswered"] == 0
+    assert row["at the end"] > 0
 
 
 def test_files_are_counted(capfd: pytest.CaptureFixture[str]) -> None:

@@ -257,6 +257,12 @@ def test_a_handler_that_ends_its_process_is_answered_for_once(start: Start, stat
     assert first.answer != second.answer
 
 
+def test_a_handler_that_leaves_every_time_is_replaced_every_time(start: Start) -> None:
+    running = start("import sys\ndef handler(event, context): sys.exit(1)\n", 1).ready()
+    errors = [invocation.answer["errorType"] for invocation in running.invoke(*range(12))]
+    assert errors == ["Runtime.ExitError"] * 12
+
+
 def test_a_function_that_cannot_be_loaded_is_told_once_and_ends_the_environment(start: Start) -> None:
     running = start("import missing", 3)
     assert running.process.wait(SAFETY_NET) == 1
@@ -384,6 +390,14 @@ def test_a_refused_request_for_an_invocation_is_made_again(start: Start) -> None
     running.api.failing_next = 3
     running.ready()
     assert running.answers(0) == running.workers
+
+
+def test_a_platform_that_goes_on_refusing_is_the_end_of_the_environment(start: Start) -> None:
+    running = start(PID, 1, LAMBDA_WORKER_PRELOAD="1")
+    running.api.failing_next = 10**6
+    assert running.process.wait(SAFETY_NET) == 1
+    assert running.stderr.count("ended with exit code 1") == 8
+    assert running.api.init_errors == []
 
 
 def test_an_answer_that_comes_too_late_is_a_warning(start: Start) -> None:

@@ -161,7 +161,8 @@ class _Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for each in (self._listener, self._epoll, *self._connections.values()):
+        self._epoll.close()
+        for each in (self._listener, *self._connections.values()):
             each.close()
 
     def serve_for(self, seconds: float) -> None:

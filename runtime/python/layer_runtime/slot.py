@@ -69,9 +69,14 @@ class Slot:
 
     @property
     def ids(self) -> tuple[str, str]:
-        """Request id and invocation id of the last invocation; empty where there are none, or no room was for them."""
+        """Request id and invocation id, if the last answer was an invocation, and there was room for them; else empty."""
         request, _, invocation = bytes(self._text[: self._words[LENGTH]]).decode().partition("\0")
         return request, invocation
+
+    def start(self) -> None:
+        """Tells of a worker that is new: it has had no invocation."""
+        self.tell(STARTING)
+        self._words[LENGTH] = 0
 
     def tell(self, state: int) -> None:
         self._words[WORD] = self._words[WORD] // STATES * STATES + state

@@ -32,7 +32,7 @@ from layer_runtime.errors import Fault
 from layer_runtime.lifecycle import process
 from layer_runtime.log import STDERR, STDOUT, flush_output, log, timestamp
 from layer_runtime.shared_output import share_output
-from layer_runtime.slot import BUSY, SIZE, STARTING, Slot, SlotConnection
+from layer_runtime.slot import BUSY, IDLE, SIZE, STARTING, Slot, SlotConnection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ MOST = 1600
 OTHER_DESCRIPTORS = 256
 """Room for what is not a slot's connection."""
 MOST_FAILURES = 8
-"""Workers of a slot, one after the other, that ended before they asked for anything: then the slot is given up."""
+"""Workers of a slot, one after the other, that never got to ask for anything: then the slot is given up."""
 COMMON = (
     "concurrent.futures.thread", "configparser", "contextvars", "decimal", "email.message", "getpass", "gzip", "hmac",
     "http.client", "http.cookies", "importlib.metadata", "inspect", "ipaddress", "json", "logging",
@@ -149,13 +149,14 @@ class Workers:
             slot.connect(self._endpoint)
         except ConnectionError as error:
             log.complain(f"worker {slot.number} asks on its own connection: {error}")
-        slot.tell(STARTING)
+        slot.start()
         slot.before = slot.taken
         slot.is_overdue = False
         flush_output()
         try:
             slot.pid = posix.fork()
         except OSError as error:
+            slot.unasked += 1
             self._failed(slot, f"worker {slot.number} cannot be started: {error.strerror}", is_final=False)
             return False
         return slot.pid == 0
@@ -193,8 +194,10 @@ class Workers:
         what = f"worker {slot.number} (process {slot.pid}) {how}"
         slot.pid = 0
         state = slot.state
-        if state != STARTING:
-            self._ever_asked = True
+        self._ever_asked = self._ever_asked or state != STARTING
+        if state == STARTING or (state == IDLE and code == 1 and not slot.ids[0]):  # The Runtime API refused it.
+            slot.unasked += 1
+        else:
             slot.unasked = 0
         if slot.taken - slot.before > (state == BUSY):
             slot.failures = 0
@@ -208,7 +211,6 @@ class Workers:
 
     def _failed(self, slot: Slot, what: str, is_final: bool) -> None:
         slot.failures += 1
-        slot.unasked += slot.state == STARTING
         given_up = is_final or slot.unasked >= MOST_FAILURES
         log.complain(f"{what}; its slot is given up" if given_up else what)
         if not given_up:
