@@ -69,8 +69,9 @@ class Slot:
 
     @property
     def ids(self) -> tuple[str, str]:
-        """Request id and invocation id, if the last answer was an invocation, and there was room for them; else empty."""
-        request, _, invocation = bytes(self._text[: self._words[LENGTH]]).decode().partition("\0")
+        """Request id and invocation id: empty if the last answer was no invocation, or there was no room for them."""
+        text = bytes(self._text[: self._words[LENGTH]])
+        request, _, invocation = text.decode(errors="replace").partition("\0")
         return request, invocation
 
     def start(self) -> None:
