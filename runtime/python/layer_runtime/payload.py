@@ -47,6 +47,7 @@ class _ScannerSettings:
     strict = True
     object_hook = None
     object_pairs_hook = None
+    array_hook = None  # since 3.15
     parse_float = float
     parse_int = int
     parse_constant = _refuse_constant
