@@ -112,7 +112,7 @@ def test_sysconfig_contains_nothing_about_the_build_machine(layer: Layer) -> Non
 
 
 @pytest.mark.skipif(
-    version_number(TARGET.series) >= (3, 15), reason="the name has an underscore since 3.15, and sysconfig none of these"
+    version_number(TARGET.series) >= (3, 15), reason="sysconfig has no names with an underscore in front, as since 3.15"
 )
 def test_the_eval_loop_has_tail_calls_where_the_product_says_so(evaluate: Evaluate) -> None:
     options = {option.text for option in read_configure(PRODUCT, PLATFORM, read_materials()).options}
