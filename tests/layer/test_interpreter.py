@@ -75,8 +75,8 @@ def loads(name):
         return False
 curses = any(map(loads, ("ncursesw", "ncurses", "curses")))  # for the REPL, from the system
 skipped = {"antigravity", "this"}  # they open a browser and print a poem
-failed = {}
-library = f"{sys.prefix}/lib/python{sys.version_info.major}.{sys.version_info.minor}"
+failed, count = {}, 0
+library = f"{sys.prefix}/lib/python{sys.version_info.major}.{sys.version_info.minor}{sys.abiflags}"
 for module in pkgutil.walk_packages([library], onerror=lambda name: None):
     name = module.name
     if name in skipped or "__main__" in name or not module.module_finder.path.startswith(library):
@@ -87,7 +87,8 @@ for module in pkgutil.walk_packages([library], onerror=lambda name: None):
         importlib.import_module(name)
     except BaseException as error:
         failed[name] = repr(error)
-print(failed)
+    count += 1
+print(count > 300 and failed)
 """
     assert layer.run("-c", code).splitlines()[-1] == "{}"
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tools.support.product import Layer
+from tools.support.product import PRODUCT, Layer
 from tools.support.wheels import install_wheels
+
+pytestmark = pytest.mark.skipif(PRODUCT.preview, reason="no packages are locked for a preview")
 
 
 @pytest.fixture(scope="module")

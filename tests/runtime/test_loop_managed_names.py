@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tools.support.fake_api import ARN, Loop, event
-from tools.support.product import CONTAINER_FILES
+from tools.support.product import CONTAINER_FILES, PRODUCT
 from tools.support.wheels import install_wheels
 
 ECHO = "def handler(event, context): return event"
@@ -384,6 +384,7 @@ def test_what_is_on_pythonpath_comes_first_as_it_does_there(loop: Loop) -> None:
 
 
 @pytest.mark.skipif(CONTAINER_FILES is not None, reason="awslambdaric is not there")
+@pytest.mark.skipif(PRODUCT.preview, reason="no packages are locked for a preview")
 def test_the_list_is_what_the_reference_imports(
     loop: Loop, interpreter: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
