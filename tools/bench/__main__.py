@@ -64,7 +64,7 @@ def _coldstart(options: argparse.Namespace, folder: Path) -> int:
 
 def _functions(options: argparse.Namespace, folder: Path) -> int:
     workspace = make_workspace(folder)
-    functions.lay_functions(folder, requirements=lock_file("libraries"))
+    functions.lay_functions(folder, requirements=lock_file("functions"))
     functions.show(functions.measure(workspace, options.repetitions or 20))
     return 0
 

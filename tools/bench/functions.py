@@ -29,9 +29,14 @@ FUNCTIONS: Mapping[str, str] = {
     "boto3_pydantic_powertools": (
         "import boto3, pydantic, aws_lambda_powertools\ns3 = boto3.client('s3', region_name='eu-west-3')\n"
     ),
-    "numpy_alone": "import numpy\n",
+    "numpy_pandas": "import numpy, pandas\n",
+    "fastapi_mangum": (
+        "import fastapi, mangum\napp = fastapi.FastAPI()\n"
+        "@app.get('/orders/{item}')\ndef read(item: str) -> dict[str, str]:\n    return {'item': item}\n"
+        "serve = mangum.Mangum(app, lifespan='off')\n"
+    ),
 }
-"""Name → source of what is done while it loads; the packages are those of ``requirements/libraries.in``."""
+"""Name → source of what is done while it loads; the packages are those of ``requirements/functions.in``."""
 KINDS = ("sources", "packaged")
 
 

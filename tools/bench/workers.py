@@ -90,7 +90,7 @@ def _pss_kib(pid: int) -> int:
 def worker_memory(workspace: Workspace, slots: int, rounds: int) -> dict[str, Any]:
     """Memory (PSS) of all processes of an environment whose function imports boto3, after one invocation in each."""
     (workspace.root / "task" / "function.py").write_text(IMPORTS_BOTO3, encoding="utf-8")
-    libraries = str(cached_wheels("libraries", str(workspace.python), cache_folder(), AMAZON_LINUX_2023))
+    libraries = str(cached_wheels("functions", str(workspace.python), cache_folder(), AMAZON_LINUX_2023))
     samples: dict[str, list[float]] = {}
     for _ in range(rounds):
         for each in contestants(workspace, slots):
