@@ -1,6 +1,7 @@
 """The Runtime API's calls: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html"""
 
 import sys
+from _thread import RLock
 
 from _layer_runtime import Connection
 
@@ -87,9 +88,12 @@ class RuntimeApi:
     right before the connection takes over the last of an answer, with no call in between, where Python would run
     signals' handlers: so whatever those raise, it is known whether there is still something to be answered.
     What they raise during a call is the business of ``interruptions``.
+
+    ``turn`` is held by who begins an answer, adds to it or ends it: a function's threads may write to a stream, and be
+    late. A signal's handler may write to it, too, in the thread that has the turn.
     """
 
-    __slots__ = ("_common", "connection", "invocation", "is_streaming", "next_request")
+    __slots__ = ("_common", "connection", "invocation", "is_streaming", "next_request", "turn")
 
     def __init__(self, endpoint: str) -> None:
         try:
@@ -98,6 +102,7 @@ class RuntimeApi:
             raise ApiError(f"AWS_LAMBDA_RUNTIME_API is {endpoint!r}: it should be host:port") from None
         self.invocation: Invocation | None = None
         self.is_streaming = False
+        self.turn = RLock()
         self._common = f"HTTP/1.1\r\nHost: {endpoint}\r\nUser-Agent: {USER_AGENT}\r\n"
         self.next_request = f"GET {BASE}/invocation/next {self._common}\r\n".encode()
 
@@ -163,12 +168,13 @@ class RuntimeApi:
             trailers = f"{ERROR_TYPE}: {_header_safe(error.error_type)}\r\n{ERROR_BODY}: {body}\r\n"
         what = f"the response of {invocation.request_id}"
         ending = f"0\r\n{trailers}\r\n".encode()
-        self.invocation = None
-        self.is_streaming = False
-        try:
-            answer = self.connection.end(ending)
-        except BaseException as raised:
-            answer = finish(self, what, raised)
+        with self.turn:
+            self.invocation = None
+            self.is_streaming = False
+            try:
+                answer = self.connection.end(ending)
+            except BaseException as raised:
+                answer = finish(self, what, raised)
         if not 200 <= answer[0] < 300:
             not_taken(what, answer)
 
@@ -201,11 +207,13 @@ class RuntimeApi:
             f"{headers}\r\n"
         )
         head = text.encode()
-        self.invocation = None
-        try:
-            answer = self.connection.tell(head, body)
-        except BaseException as raised:
-            answer = finish(self, f"POST {path}", raised)
+        with self.turn:
+            self.invocation = None
+            self.is_streaming = False  # a thread may have begun a stream just now
+            try:
+                answer = self.connection.tell(head, body)
+            except BaseException as raised:
+                answer = finish(self, f"POST {path}", raised)
         if not 200 <= answer[0] < 300:
             not_taken(f"POST {path}", answer)
 

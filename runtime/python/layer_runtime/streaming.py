@@ -18,6 +18,7 @@ BYTES = "application/octet-stream"
 HTTP = "application/vnd.awslambda.http-integration-response"
 HTTP_FIELDS = frozenset(("statusCode", "headers", "cookies"))
 END_OF_PRELUDE = bytes(8)
+OVER = "the response is over"
 
 
 class ResponseStream:
@@ -38,9 +39,11 @@ class ResponseStream:
         Raises ValueError when the response is over, and BrokenPipeError when Lambda reads no more of it.
         """
         piece = data.encode() if isinstance(data, str) else bytes(data)
-        self.begin()
-        if piece:  # An empty chunk would be the end.
-            self._api.send_chunk(piece)
+        self._refuse_copy()
+        with self._api.turn:
+            self.begin()
+            if piece:  # An empty chunk would be the end.
+                self._api.send_chunk(piece)
         return len(data)
 
     def http(
@@ -59,10 +62,17 @@ class ResponseStream:
 
     def begin(self) -> None:
         """Says that the response is a stream, unless that was said."""
-        if self._api.invocation is not self._invocation or process.is_copy:
-            raise ValueError("the response is over")
-        if not self._api.is_streaming:
-            self._api.begin_stream(self._invocation, self.content_type)
+        self._refuse_copy()
+        with self._api.turn:
+            if self._api.invocation is not self._invocation:
+                raise ValueError(OVER)
+            if not self._api.is_streaming:
+                self._api.begin_stream(self._invocation, self.content_type)
+
+    def _refuse_copy(self) -> None:
+        """The turn may be that of a thread which a copy of the process has not: nothing there waits for it."""
+        if process.is_copy:
+            raise ValueError(OVER)
 
     def send_piece(self, piece: "Any") -> None:
         """Sends what a generator yields: bytes, text, or first of all the beginning of an HTTP response."""
