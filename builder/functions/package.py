@@ -63,11 +63,14 @@ def package_function(
     """A zip of the folder, the packages, and the bytecode of both; raises what `function_entries` raises.
 
     Raises:
+        FunctionTooLarge: Lambda would not unzip it.
         BadSource: the zip would be in the folder, and so in the next zip.
     """
     if path.resolve().is_relative_to(request.source.resolve()):
         raise bad_source(request.source, f"The zip is to be in it: {path}.")
-    return _write(function_entries(request, terminal, choice, image), path, request.source)
+    entries = function_entries(request, terminal, choice, image)
+    check_size(entries, _layer_size(request.product.stem(request.architecture)))
+    return _write(entries, path, request.source)
 
 
 def function_entries(
@@ -82,7 +85,6 @@ def function_entries(
         BadSource: it cannot be a function's source, or something in it cannot be imported.
         NotLoadable: something compiled in it is for another processor, or for a newer glibc.
         FilesCollide: the folder has another file where a package has one.
-        FunctionTooLarge: Lambda would not unzip it.
     """
     source, cache = read_source(request.source), cache_folder()
     compiler = load_compiler(request.product.interpreter)
@@ -105,9 +107,7 @@ def function_entries(
             )
         for note in (*compiled.broken, *compiled.notes):
             terminal.note(note)
-        entries = _gather(work / TASK)
-    check_size(entries, _layer_size(request.product.stem(request.architecture)))
-    return entries
+        return _gather(work / TASK)
 
 
 def _make_inputs(
