@@ -4,7 +4,6 @@ It is packaged by `package_function`; in a container, as pip does it.
 """
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -146,7 +145,6 @@ def _run(
     for place, address in places.items():
         code = code.replace(place, address)
         variables = {name: value.replace(place, address) for name, value in variables.items()}
-    shutil.rmtree(loop.task_root / "__pycache__", ignore_errors=True)  # The same second, and the same size.
     before = loop.variables
     loop.variables = {**before, **PLATFORM_VARIABLES, **variables}
     loop.variables["PATH"] = f"{Path(loop.interpreter).parent}:{os.environ['PATH']}"
@@ -163,7 +161,6 @@ PLATFORM_VARIABLES = {
     "AWS_LAMBDA_LOG_STREAM_NAME": "2026/11/28/[$LATEST]0123456789abcdef",
     "LAMBDA_RUNTIME_DIR": "/var/runtime",
     "TZ": ":UTC",
-    "PYTHONDONTWRITEBYTECODE": "",  # The second of the two runs is spared what the first has compiled.
 }
 
 

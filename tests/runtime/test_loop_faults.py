@@ -281,7 +281,8 @@ def test_an_init_error_that_is_refused_is_still_exit_1(loop: Loop, status: str) 
     run = loop("raise ValueError('no')", posts=[Reply((reply(status, b"why"),))])
     assert run.exit_code == 1
     assert "[ERROR] ValueError: no" in run.stdout
-    assert f"POST /init/error: the Runtime API answered {status[:3]}" in run.stderr
+    told = f"POST /init/error: the Runtime API answered {status[:3]}" in run.stderr
+    assert told == (status[:3] != "403")  # That is what workers of one environment get, but for the first.
 
 
 @pytest.mark.parametrize("ending", [HANG_UP, RESET], ids=["closed", "reset"])
