@@ -1,7 +1,4 @@
-"""A function whose package contains every library, on the loop and on the managed runtime's own.
-
-It is packaged by `package_function`; in a container, as pip does it.
-"""
+"""A function with every library, as `package_function` packages it, on the loop and on the managed runtime's own."""
 
 import os
 import time
@@ -17,8 +14,8 @@ from builder.functions.package import FunctionRequest, function_entries
 from tests.libraries.backend import Answers, Backend, Received
 from tests.runtime.conftest import interpreter
 from tools.support.fake_api import Loop, Reply, Run, event
-from tools.support.product import CONTAINER_FILES, PLATFORM, PRODUCT, TARGET
-from tools.support.wheels import AMAZON_LINUX_2023, install_wheels, lock_file
+from tools.support.product import PLATFORM, PRODUCT, TARGET
+from tools.support.wheels import install_wheels, lock_file
 
 __all__ = ["interpreter"]
 
@@ -43,8 +40,6 @@ awslambdaricmain.main([root, os.environ["_HANDLER"]])
 @pytest.fixture(scope="session")
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("libraries")
-    if CONTAINER_FILES:  # nothing can be packaged there
-        return install_wheels("libraries", folder, AMAZON_LINUX_2023)
     (source := tmp_path_factory.mktemp("source")).joinpath("settings.json").write_text("{}", encoding="utf-8")
     request = FunctionRequest(
         source, PRODUCT, PLATFORM.cpu.lambda_name, "provided.al2023", requirements=lock_file("libraries")
