@@ -13,7 +13,12 @@ import pytest
 
 from tests.layer.emulator import Function, emulator, running
 from tests.unit.fakes import PATIENCE
-from tools.support.product import Layer
+from tools.support.product import CONTAINER_FILES, Layer
+
+pytestmark = pytest.mark.skipif(
+    CONTAINER_FILES is not None,
+    reason="in this mode the emulator starts the process with a privilege",
+)
 
 FUNCTION = """
 import os, time
