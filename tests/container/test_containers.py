@@ -190,6 +190,7 @@ def test_a_container_ends_with_its_process_however_that_ends(engine: Engine, ima
     )
     assert holder.stdout
     container = holder.stdout.readline().strip()
+    assert container, holder.communicate()[1]
     assert engine.api.inspect_container(container)["State"]["Running"]
     holder.send_signal(sent)
     _, err = holder.communicate()
