@@ -46,6 +46,13 @@ class Entry:
     """`EXECUTABLE`, `FILE` or `LINK`."""
 
 
+def read_entry(path: Path, name: str) -> Entry:
+    """What stands at a path, to be called ``name``: a link stays one, and a file is executable or not."""
+    if path.is_symlink():
+        return Entry(name, os.readlink(path).encode(), LINK)
+    return Entry(name, path.read_bytes(), EXECUTABLE if path.stat().st_mode & 0o100 else FILE)
+
+
 @dataclass(frozen=True)
 class Record:
     """What was written for an entry."""

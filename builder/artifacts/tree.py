@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry
+from builder.artifacts.deterministic_zip import EXECUTABLE, Entry, read_entry
 
 PACKAGE = "pypi:"
 """Begins the origin of what is from a package: a source may be called the same."""
@@ -47,10 +47,8 @@ def _walk(root: Path, place: str) -> Iterator[Entry]:
         for name in (*files, *(name for name in folders if Path(folder, name).is_symlink())):
             path = Path(folder, name)
             where = place + path.relative_to(root).as_posix()
-            if path.is_symlink():
-                yield Entry(where, os.readlink(path).encode(), LINK)
-            elif where != "step.json":
-                yield Entry(where, path.read_bytes(), EXECUTABLE if path.stat().st_mode & 0o100 else FILE)
+            if where != "step.json":
+                yield read_entry(path, where)
 
 
 def _origins(path: str, origin: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:

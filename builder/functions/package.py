@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from builder import DIST
-from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry, Written, write_zip
+from builder.artifacts.deterministic_zip import LINK, Entry, Written, read_entry, write_zip
 from builder.console import Terminal
 from builder.context import cache_folder
 from builder.disk import translate_os_errors
@@ -17,7 +17,7 @@ from builder.executors.choice import Choice, open_executor
 from builder.executors.host import Host
 from builder.executors.images import DEFAULT_IMAGE
 from builder.functions.compiler import TASK, CompileFunction, FunctionCompiler, load_compiler
-from builder.functions.source import Source, bad_source, read_source
+from builder.functions.source import bad_source, read_source
 from builder.package_manager import load_package_manager
 from builder.platform import RUNTIMES, Platform, make_platform
 from builder.product import Product
@@ -92,7 +92,7 @@ def function_entries(
     tool, packages, host = _make_inputs(request, platform, compiler, cache, terminal, choice, image)
     with tempfile.TemporaryDirectory(prefix="function-") as folder:
         work = Path(folder).resolve()
-        _lay(source, work / TASK)
+        lay_entries(source.entries, work / TASK)
         if packages:
             _add_packages(compiler, packages, request.product, work / TASK)
         log = cache / "logs" / "function.log"
@@ -160,8 +160,9 @@ def _layer_size(stem: str) -> int:
     return sum(int(each["unzipped_size"]) for each in manifest["artifacts"] if each["kind"] == "zip")
 
 
-def _lay(source: Source, root: Path) -> None:
-    for entry in source.entries:
+def lay_entries(entries: Iterable[Entry], root: Path) -> None:
+    """Makes the files and links of a zip in a folder."""
+    for entry in entries:
         path = root / entry.path
         path.parent.mkdir(parents=True, exist_ok=True)
         if entry.mode == LINK:
@@ -196,13 +197,7 @@ def _add_packages(compiler: FunctionCompiler, packages: Path, product: Product, 
 
 def _gather(root: Path) -> tuple[Entry, ...]:
     paths = (path for path in sorted(root.rglob("*")) if path.is_symlink() or path.is_file())
-    return tuple(_entry(path, path.relative_to(root).as_posix()) for path in paths)
-
-
-def _entry(path: Path, name: str) -> Entry:
-    if path.is_symlink():
-        return Entry(name, str(path.readlink()).encode(), LINK)
-    return Entry(name, path.read_bytes(), EXECUTABLE if path.stat().st_mode & 0o100 else FILE)
+    return tuple(read_entry(path, path.relative_to(root).as_posix()) for path in paths)
 
 
 def _write(entries: tuple[Entry, ...], path: Path, folder: Path) -> Written:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry
+from builder.artifacts.deterministic_zip import Entry, read_entry
 from builder.errors import BadSource
 
 BYTECODE = ".pyc"
@@ -39,12 +39,10 @@ def read_source(folder: Path) -> Source:
         relative = path.relative_to(root).as_posix()
         if problem := _problem(path, relative, root):
             problems.append(problem)
-        elif path.is_symlink():
-            entries.append(Entry(relative, os.readlink(path).encode(), LINK))
-        elif path.parent.name == CACHE or (path.suffix == BYTECODE and path.with_suffix(".py").exists()):
+        elif not path.is_symlink() and _is_made_anew(path):
             bytecode.append(relative)
         else:
-            entries.append(Entry(relative, path.read_bytes(), EXECUTABLE if path.stat().st_mode & 0o100 else FILE))
+            entries.append(read_entry(path, relative))
     if problems:
         raise bad_source(folder, "\n       ".join(problems))
     if not entries:
@@ -64,6 +62,10 @@ def _walk(root: Path) -> Iterator[Path]:
         for name in sorted((*files, *links)):
             if Path(folder).name != CACHE or name.endswith(BYTECODE):
                 yield Path(folder, name)
+
+
+def _is_made_anew(path: Path) -> bool:
+    return path.parent.name == CACHE or (path.suffix == BYTECODE and path.with_suffix(".py").exists())
 
 
 def _problem(path: Path, relative: str, root: Path) -> str:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.artifacts.deterministic_zip import LINK
 from builder.console import Terminal
-from builder.functions.package import FunctionRequest, function_entries
+from builder.functions.package import FunctionRequest, function_entries, lay_entries
 from tests.libraries.backend import Answers, Backend, Received
 from tests.runtime.conftest import interpreter
 from tools.support.fake_api import Loop, Reply, Run, event
@@ -44,10 +43,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     request = FunctionRequest(
         source, PRODUCT, PLATFORM.cpu.lambda_name, "provided.al2023", requirements=lock_file("libraries")
     )
-    for entry in function_entries(request, Terminal(), "host"):
-        assert entry.mode != LINK
-        (folder / entry.path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / entry.path).write_bytes(entry.content)
+    lay_entries(function_entries(request, Terminal(), "host"), folder)
     return folder
 
 

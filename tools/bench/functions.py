@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from builder.artifacts.deterministic_zip import LINK
 from builder.console import Terminal
-from builder.functions.package import FunctionRequest, function_entries
+from builder.functions.package import FunctionRequest, function_entries, lay_entries
 from tools.bench.api import SubjectProcess
 from tools.bench.subjects import DIRECT, OURS, Subject, Workspace
 from tools.support.product import PLATFORM, PRODUCT
@@ -37,7 +36,7 @@ FUNCTIONS: Mapping[str, str] = {
     ),
 }
 """Name → source of what is done while it loads; the packages are those of ``requirements/functions.in``."""
-KINDS = ("sources", "packaged")
+KINDS = SOURCES, PACKAGED = "sources", "packaged"
 
 
 def lay_functions(folder: Path, functions: Mapping[str, str] = FUNCTIONS, requirements: Path | None = None) -> None:
@@ -47,12 +46,9 @@ def lay_functions(folder: Path, functions: Mapping[str, str] = FUNCTIONS, requir
     for name, code in functions.items():
         (source / f"{name}.py").write_text(code + HANDLER, encoding="utf-8")
     request = FunctionRequest(source, PRODUCT, PLATFORM.cpu.lambda_name, "provided.al2023", requirements=requirements)
-    for entry in function_entries(request, Terminal(), "host"):
-        assert entry.mode != LINK, "a function of ours has none, and no wheel can have one"
-        for kind in KINDS if not entry.path.endswith(".pyc") else KINDS[1:]:
-            path = folder / kind / entry.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(entry.content)
+    entries = function_entries(request, Terminal(), "host")
+    lay_entries((entry for entry in entries if not entry.path.endswith(".pyc")), folder / SOURCES)
+    lay_entries(entries, folder / PACKAGED)
 
 
 def measure(workspace: Workspace, repetitions: int, functions: Iterable[str] = FUNCTIONS) -> dict[str, Any]:
