@@ -1,7 +1,6 @@
-"""Words of a command line → values; what `argparse` wants as ``type``, and options that two command lines have."""
+"""Words of a command line → values; what `argparse` wants as ``type``."""
 
 import argparse
-from pathlib import Path
 
 
 def variable(text: str) -> tuple[str, str]:
@@ -24,12 +23,3 @@ def number(text: str) -> int:
     if (value := int(text)) < 0:
         raise argparse.ArgumentTypeError(f"{text} is less than 0")
     return value
-
-
-def add_packaging(parser: argparse.ArgumentParser) -> None:
-    """What ``builder.functions`` lets one choose: ``requirements``, ``no_sources``, ``allow_broken``."""
-    parser.add_argument(
-        "--requirements", type=Path, metavar="FILE", help="requirements with hashes, to be added as wheels"
-    )
-    parser.add_argument("--no-sources", action="store_true", help="bytecode alone: smaller; tracebacks show no lines")
-    parser.add_argument("--allow-broken", action="store_true", help="package what cannot be imported, too, as it is")

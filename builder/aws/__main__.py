@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from builder import DIST
-from builder.arguments import add_packaging, variable
+from builder.arguments import variable
 from builder.aws.calls import s3_upload_command
 from builder.aws.clients import default_region, open_clients
 from builder.aws.deploy import Function, apply, check_layers, find_function, plan_calls, recorded_layer
@@ -23,7 +23,8 @@ from builder.aws.upload import Package
 from builder.console import Terminal
 from builder.context import report_errors
 from builder.errors import BuildError
-from builder.functions.package import FunctionRequest, package_function, package_sources
+from builder.functions.options import add_packaging, read_request
+from builder.functions.package import package_function, package_sources
 from builder.pins import load_pins
 from builder.platform import CPUS, RUNTIMES, default_arch
 from builder.product import Product, load_products
@@ -103,16 +104,7 @@ def _package(options: argparse.Namespace, terminal: Terminal) -> Package:
     if options.no_bytecode:
         written = package_sources(options.source, path)
     else:
-        request = FunctionRequest(
-            source=options.source,
-            product=_product(options),
-            architecture=options.arch,
-            runtime=options.runtime,
-            requirements=options.requirements,
-            keep_sources=not options.no_sources,
-            allow_broken=options.allow_broken,
-        )
-        written = package_function(request, path, terminal)
+        written = package_function(read_request(options, _product(options)), path, terminal)
     return Package(path, written.sha256, options.s3_bucket)
 
 

@@ -10,12 +10,11 @@ from builder.artifacts.wrong_arch import wrong_arch_programs
 from builder.aws.errors import LayerNotFound, LimitExceeded
 from builder.errors import ManifestMismatch
 from builder.fetch import file_sha256
+from builder.functions.package import LIMIT
 from builder.product import is_preview
 
 REBUILD = "Rebuild it: nox -s build_layer"
 MAX_LICENCE_LENGTH = 512
-UNZIPPED_LIMIT = 262_144_000
-"""Unzipped size in bytes of a function with its layers: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
 @dataclass(frozen=True)
@@ -78,10 +77,10 @@ def read_layer_zip(path: Path) -> LayerZip:
             f"For another architecture: {', '.join(wrong)}.",
             REBUILD,
         )
-    if unzipped > UNZIPPED_LIMIT:
+    if unzipped > LIMIT:
         raise LimitExceeded(
             f"{path.name} is too large for a layer.",
-            f"Unzipped it has {unzipped:,} bytes; Lambda allows {UNZIPPED_LIMIT:,} for a function and its layers.",
+            f"Unzipped it has {unzipped:,} bytes; Lambda allows {LIMIT:,} for a function and its layers.",
             "Leave packages out.",
         )
     return layer

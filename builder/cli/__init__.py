@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from builder import DIST
-from builder.arguments import add_packaging, count, number, variable
+from builder.arguments import count, number, variable
 from builder.artifacts.download import download
 from builder.artifacts.export import export
 from builder.artifacts.verify import rebuild, verify
@@ -23,7 +23,8 @@ from builder.emulator.call import Call, Where, changes, check, invoke, summary
 from builder.errors import FunctionFailed, NoFunction, UnknownTarget
 from builder.executors.choice import Choice
 from builder.executors.images import DEFAULT_IMAGE
-from builder.functions.package import FunctionRequest, package_function
+from builder.functions.options import add_packaging, read_request
+from builder.functions.package import package_function
 from builder.layers import Request, build_layers, plan_layers
 from builder.pins import load_pins
 from builder.plan.steps import Step
@@ -181,15 +182,7 @@ def invoke_function(options: argparse.Namespace, terminal: Terminal) -> None:
 
 def package(options: argparse.Namespace, terminal: Terminal) -> None:
     """A function's folder and its packages, with bytecode, as a zip; prints its path."""
-    request = FunctionRequest(
-        source=options.source,
-        product=load_products(load_pins()).choose_one(_products(options)),
-        architecture=options.arch,
-        runtime=options.runtime,
-        requirements=options.requirements,
-        keep_sources=not options.no_sources,
-        allow_broken=options.allow_broken,
-    )
+    request = read_request(options, load_products(load_pins()).choose_one(_products(options)))
     path = options.output or DIST / f"{options.source.resolve().name}.function.zip"
     written = package_function(request, path, terminal, _choice(options), options.image or DEFAULT_IMAGE)
     terminal.note(f"{len(written.records)} files, {written.size:,} bytes, sha256 {written.sha256}")
