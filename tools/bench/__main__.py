@@ -160,6 +160,16 @@ def _sizes(text: str) -> tuple[int, ...]:
     return limits
 
 
+def _add_against(parser: argparse.ArgumentParser, debians: str) -> None:
+    parser.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="INTERPRETER",
+        help=f"{debians}, {MACHINE}, a product's name, or NAME=PATH of a python; repeatable",
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -191,12 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     summary = "pyperformance's benchmarks on this layer and on other interpreters, in turns"
     sub = commands.add_parser("interpreter", help=summary, description=summary)
     sub.set_defaults(command=_interpreter)
-    sub.add_argument(
-        "--against",
-        action="append",
-        metavar="INTERPRETER",
-        help=f"{GCC} and {DEBIAN} (default), {MACHINE}, a product's name, or NAME=PATH of a python; repeatable",
-    )
+    _add_against(sub, f"{GCC} and {DEBIAN} (default)")
     sub.add_argument("--only", metavar="A,B", help="only these benchmarks")
     sub.add_argument("--rounds", type=int, default=5, metavar="N", help="turns per interpreter (default: 5)")
     folder = ROOT / ("docs" if PRODUCT.default else "dist")
@@ -204,13 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     summary = "Python code in two threads, by the same in one"
     sub = commands.add_parser("threads", help=summary, description=summary)
     sub.set_defaults(command=_threads)
-    sub.add_argument(
-        "--against",
-        action="append",
-        default=[],
-        metavar="INTERPRETER",
-        help=f"{GCC}, {DEBIAN}, {MACHINE}, a product's name, or NAME=PATH of a python; repeatable",
-    )
+    _add_against(sub, f"{GCC}, {DEBIAN}")
     sub.add_argument("--rounds", type=count, default=5, metavar="N", help="turns, of which medians are (default: 5)")
     summary = f"memory of this layer beside the variant {STOCK}'s, in functions of several sizes; needs root"
     sub = commands.add_parser("memory", help=summary, description=summary)
