@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 VERSIONS = {"version": "3.0", "spec_version": "2.4"}
 """2.4: an application whose caller has gone learns it from an OSError of ``send``."""
 PORTS = {"http": 80, "https": 443}
-PRELOAD = "LAMBDA_WORKER_PRELOAD"
 
 
 def asgi(app: "Application", *, stream: bool = False) -> "Callable[..., Any]":
@@ -42,7 +41,8 @@ def asgi(app: "Application", *, stream: bool = False) -> "Callable[..., Any]":
     forked from it, each of them starts the application at its first request: an event loop survives no fork.
     """
     lifespan = Lifespan(app)
-    if not (environment.get(PRELOAD) and "layer_runtime.workers" in sys.modules):
+    workers = sys.modules.get("layer_runtime.workers")
+    if not (workers and environment.get(workers.PRELOAD)):
         from layer_runtime.coroutines import run
 
         run(lifespan.start())

@@ -31,6 +31,7 @@ from layer_runtime.api import ApiError, Invocation, RuntimeApi
 from layer_runtime.errors import Fault
 from layer_runtime.lifecycle import process
 from layer_runtime.log import STDERR, STDOUT, flush_output, log, timestamp
+from layer_runtime.main import MAX_CONCURRENCY
 from layer_runtime.shared_output import share_output
 from layer_runtime.slot import BUSY, IDLE, SIZE, STARTING, Slot, SlotConnection
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from layer_runtime.extension import Extension
 
-MAX_CONCURRENCY = "AWS_LAMBDA_MAX_CONCURRENCY"
 LOG_SOCKET = "_LAMBDA_TELEMETRY_LOG_FD_PROVIDER_SOCKET"
 """The platform's socket that gives each worker streams of its own."""
 PRELOAD = "LAMBDA_WORKER_PRELOAD"
