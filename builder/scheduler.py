@@ -10,7 +10,8 @@ from builder.executors.job_pool import JobPool
 from builder.plan.steps import Step
 
 _RETRY = 0.2
-"""Seconds after which a step that waits for a job looks again: makes give theirs back without a word."""
+"""Seconds after which the caller looks again: makes give jobs back without a word, and a signal that comes just before
+a wait does not end it (https://docs.python.org/3/library/signal.html#execution-of-python-signal-handlers)."""
 _INSIST = 0.5
 """Seconds after which what did not end is ended again: it may have been about to start another command."""
 
@@ -55,7 +56,7 @@ def run_steps(steps: Sequence[Step], work: Callable[[Step], None], pool: JobPool
                     name = ready.pop(0)
                     running[threads.submit(scope.run, partial(work, named[name]))] = name
                 pool.lend()
-                for future in wait(running, _RETRY if ready else None, FIRST_COMPLETED).done:
+                for future in wait(running, _RETRY, FIRST_COMPLETED).done:
                     pool.release()
                     future.result()
                     order.done(running.pop(future))

@@ -121,8 +121,18 @@ class SubjectProcess:
 
 def resident_kib(pid: int) -> int:
     """Resident memory of a process in KiB, counted page by page: the total in ``status`` lags behind."""
+    return pages_kib(pid, "Rss")
+
+
+def pages_kib(pid: int, kind: str) -> int:
+    """KiB of a process's pages of one kind, by its name in proc_pid_smaps(5): ``Rss``, ``Pss``.
+
+    Raises:
+        FileNotFoundError: there is no such process.
+        ProcessLookupError: it has ended, and waits for its parent to look.
+    """
     pages = Path("/proc", str(pid), "smaps_rollup").read_text(encoding="ascii")
-    (line,) = (line for line in pages.splitlines() if line.startswith("Rss:"))
+    (line,) = (line for line in pages.splitlines() if line.startswith(f"{kind}:"))
     return int(line.split()[1])
 
 

@@ -12,12 +12,12 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from builder.context import cache_folder
-from tools.bench.api import ACCEPTED, event_bytes
+from tools.bench.api import ACCEPTED, event_bytes, pages_kib
 from tools.bench.files import Unavailable
 from tools.bench.report import report
 from tools.bench.soak import FUNCTION, KINDS
@@ -79,12 +79,17 @@ def _family(pid: int) -> list[int]:
 
 
 def _pss_kib(pid: int) -> int:
-    """Memory of the parent and its workers in KiB, with what they share counted once."""
-    total = 0
-    for each in _family(pid):
-        pages = Path(f"/proc/{each}/smaps_rollup").read_text(encoding="ascii")
-        total += next(int(line.split()[1]) for line in pages.splitlines() if line.startswith("Pss:"))
-    return total
+    """Memory of the parent and its workers in KiB, with what they share counted once; workers may be killed meanwhile.
+
+    Raises:
+        Unavailable: the parent has ended.
+    """
+    end = time.monotonic() + TIMEOUT
+    while time.monotonic() < end:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return sum(pages_kib(each, "Pss") for each in _family(pid))
+        time.sleep(0.01)
+    raise Unavailable(f"workers: process {pid} has ended")
 
 
 def worker_memory(workspace: Workspace, slots: int, rounds: int) -> dict[str, Any]:
