@@ -25,7 +25,7 @@ from aws_durable_execution_sdk_python.config import Duration
 
 @durable_step
 def reserve(step, item):
-    print(f"reserving {item}\n", end="")  # in one write: those of two threads may mix
+    print(f"reserving {item}\\n", end="")  # in one write: those of two threads may mix
     return {"reserved": item}
 
 @durable_execution
