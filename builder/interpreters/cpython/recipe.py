@@ -21,6 +21,11 @@ BUILTINS = {
     ),
 }
 
+NEWER_LIBC = "builder/interpreters/newer_libc"
+"""Stem of what defines functions of a newer glibc than the one that the interpreter needs."""
+NEWER_FUNCTIONS = ("memfd_create", "copy_file_range", "close_range", "sem_clockwait")
+"""Those that configure is told of; one more needs a patch (``newer_libc.c``)."""
+
 EXPORTS = """\
 /* What extension modules may link to. OpenSSL, SQLite and the others stay inside, so that a wheel which brings its own
    copy finds its own. */
@@ -70,6 +75,8 @@ OPTIONS = (
     Flag("--with-readline=no", "there is no terminal on Lambda"),
 )
 
+NEWER_FLAG = Flag("-include ../newer_libc.h", "functions that glibc has only since 2.27 to 2.34, without needing it")
+
 ENVIRONMENT = (
     Flag("MODULE_BUILDTYPE=static", "extension modules go into the executable"),
     Flag("OPT=-DNDEBUG", "no assertions; the other flags are the shared ones"),
@@ -93,11 +100,12 @@ def recipe(product: Product, platform: Platform, files: Materials) -> Recipe:
     }
     builtins = BUILTINS[platform.cpu.machine]
     made = ("../builtins.o",) if builtins else ()
+    answers = {**configure.answers, **{f"ac_cv_func_{name}": "yes" for name in NEWER_FUNCTIONS}}
     return Recipe(
         source=product.source,
         kind="interpreter",
         needs=(*(name for name, _ in linked.values()), "openssl", "build_python"),
-        options=(*OPTIONS, *configure.options, *ENVIRONMENT, *configure.environment, *LINK_OPTIONS),
+        options=(*OPTIONS, *configure.options, *ENVIRONMENT, *configure.environment, NEWER_FLAG, *LINK_OPTIONS),
         environment={
             **AUTOCONF,
             **libraries,
@@ -105,13 +113,15 @@ def recipe(product: Product, platform: Platform, files: Materials) -> Recipe:
             **dict(flag.text.split("=", 1) for flag in (*ENVIRONMENT, *configure.environment)),
             "LINKCC": "cc-link",
             "CFLAGS": joined(COMPILER_FLAGS),
-            "CFLAGS_NODIST": joined(INTERPRETER_FLAGS),
+            "CFLAGS_NODIST": joined((*INTERPRETER_FLAGS, NEWER_FLAG)),
             "LDFLAGS": joined(LINKER_FLAGS),
-            "LINKFORSHARED": " ".join((joined(LINK_OPTIONS + INTERPRETER_LINKER_FLAGS), *made)),
+            "LINKFORSHARED": " ".join((joined(LINK_OPTIONS + INTERPRETER_LINKER_FLAGS), "../newer_libc.o", *made)),
         },
         files={
-            "config.site": "".join(f"{question}={answer}\n" for question, answer in configure.answers.items()),
+            "config.site": "".join(f"{question}={answer}\n" for question, answer in answers.items()),
             "exports.map": EXPORTS,
+            "newer_libc.h": files.text(f"{NEWER_LIBC}.h"),
+            "newer_libc.c": files.text(f"{NEWER_LIBC}.c"),
             "symbols.txt": files.text(product.symbol_order) if product.symbol_order else "",
             **_native_files(product, files),
         },
@@ -126,6 +136,7 @@ def recipe(product: Product, platform: Platform, files: Materials) -> Recipe:
             ),
             make_out("bin", "lib"),
             *(("cc-builtins", name, *builtins) for name in made),
+            ("sh", "-c", "cc $CFLAGS $CFLAGS_NODIST -c ../newer_libc.c -o ../newer_libc.o"),
             ("make", "CC=cc-profiled", "python", "pybuilddir.txt"),
             ("cp", "python", f"../out/bin/{executable}"),
             ("cp", "-R", "Lib", f"../out/lib/{executable}"),
