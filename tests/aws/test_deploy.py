@@ -278,7 +278,7 @@ def test_an_update_in_progress_is_waited_for(workspace: Workspace, deployed: Dep
         (("--handler=handler",), 49, "names no module"),
         (("--source=/nonexistent",), 49, "/nonexistent"),
         (("--region=eu-wset-3",), 42, "eu-west-3"),
-        (("--package=/sys/x/hello.zip",), 18, "/sys/x"),
+        (("--package=/proc/version/x/hello.zip",), 18, "/proc/version/x"),
     ],
 )
 def test_invalid_arguments_are_refused_before_anything_changes(
