@@ -10,9 +10,10 @@ from builder.interpreters.cpython.product import read_modules
 from builder.interpreters.cpython.trim import read_omissions
 from builder.plan.keys import read_materials
 from builder.platform import version_number
-from tools.support.product import PRODUCT, TARGET, Layer
+from tools.support.product import PLATFORM, PRODUCT, TARGET, Layer
 
 NAMES = Path(__file__).with_name("names")
+ARCHITECTURE = PLATFORM.cpu.lambda_name
 
 Names = dict[str, set[str]]
 """A module's name → its public names."""
@@ -54,6 +55,7 @@ def test_missing_names_are_missing_for_a_reason(names: Names, others_names: Name
         if (
             TARGET.series in entry.get("series", [TARGET.series])
             and PRODUCT.variant in entry.get("variants", [PRODUCT.variant])
+            and ARCHITECTURE in entry.get("architectures", [ARCHITECTURE])
             and _glibc() < version_number(entry.get("before_glibc", "3"))
         ):
             for module in entry["modules"]:
