@@ -169,7 +169,8 @@ def test_patches_stand_with_the_source_that_they_change() -> None:
         assert all(patch["file"].startswith(f"patches/{name}/") for patch in patches)
         assert {patch["file"]: patch["sha256"] for patch in patches}.items() <= FILES.sha256.items()
     files = [patch["file"].rpartition("/")[2] for patch in patched["cpython"]]
-    assert files == FILES.text("patches/cpython/3.13/fast/series").split()
+    series = (FILES.text(f"patches/cpython/3.13/{name}/series") for name in ("fixes", "fast"))
+    assert files == " ".join(series).split()
 
 
 def test_every_flag_option_left_out_module_and_left_out_path_has_its_reason() -> None:
