@@ -169,6 +169,12 @@ def test_no_case_fails_by_itself(layer: Layer, tmp_path: Path, subject: str) -> 
     assert (answers.ending, failures) == ("", [])
 
 
+def test_no_bytecode_is_kept_of_what_cases_write(layer: Layer, tmp_path: Path) -> None:
+    """It would be of the case that was first within a second of the clock."""
+    assert not digests(Interpreter("layer", layer.python), Cases("archives", 1, 0, 200), 200, tmp_path).ending
+    assert [path.name for path in tmp_path.rglob("second*.pyc")] == []
+
+
 def test_the_runner_and_its_subjects_import_nothing_but_the_standard_library() -> None:
     for path in (RUNNER, *(RUNNER.parent / "subjects").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -13,6 +13,8 @@ from .observe import Seen, outcome, text
 
 FOLDER = Path(tempfile.mkdtemp(prefix="archives-"))
 """Removed by the runner at its end."""
+sys.dont_write_bytecode = True
+"""Bytecode is valid for a second of the clock and a size: which of a second's cases wrote it is a matter of time."""
 NAMES = ("first", "second", "pack", "pack.inner", "absent", "broken", "data")
 PLACES = ("", "/pack", "/pack/", "/absent", "/first.py", "/../", "/./pack", "//pack", "\x00", "/" + "n" * 300)
 
