@@ -14,6 +14,7 @@ from builder.repository import load_repository
 from builder.store import Store
 from tools.bench import memory
 from tools.bench.__main__ import main
+from tools.bench.api import parse_pages
 from tools.bench.cgroup import PREFIX, Parent, parent_for
 from tools.bench.files import Unavailable
 from tools.bench.huge_pages import huge_pages
@@ -42,7 +43,6 @@ from tools.bench.memory import (
     make_loops,
     measure,
     middle,
-    parse_pages,
     ratio,
 )
 from tools.bench.memory_report import Measured, write_report
@@ -234,8 +234,9 @@ def test_a_loop_that_is_silent_is_not(parent: Parent, workspace: Workspace, monk
 
 def test_resident_memory_is_split() -> None:
     text = "00400000-7ffd [rollup]\nRss:  9216 kB\nAnonymous:  3072 kB\nLazyFree:  1024 kB\nTHPeligible:  0\n"
-    assert parse_pages(text) == Pages(9.0, 3.0, 1.0)
-    assert parse_pages(text).of_files == 6.0
+    pages = Pages.from_kib(parse_pages(text))
+    assert pages == Pages(9.0, 3.0, 1.0)
+    assert pages.of_files == 6.0
 
 
 def test_each_contestant_has_a_value_of_each_figure_for_each_round(

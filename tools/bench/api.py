@@ -121,19 +121,21 @@ class SubjectProcess:
 
 def resident_kib(pid: int) -> int:
     """Resident memory of a process in KiB, counted page by page: the total in ``status`` lags behind."""
-    return pages_kib(pid, "Rss")
+    return pages_kib(pid)["Rss"]
 
 
-def pages_kib(pid: int, kind: str) -> int:
-    """KiB of a process's pages of one kind, by its name in proc_pid_smaps(5): ``Rss``, ``Pss``.
+def pages_kib(pid: int) -> dict[str, int]:
+    """KiB of a process's pages by their kind, as proc_pid_smaps(5) names it: ``Rss``, ``Pss``, ``Anonymous``.
 
     Raises:
         FileNotFoundError: there is no such process.
         ProcessLookupError: it has ended, and waits for its parent to look.
     """
-    pages = Path("/proc", str(pid), "smaps_rollup").read_text(encoding="ascii")
-    (line,) = (line for line in pages.splitlines() if line.startswith(f"{kind}:"))
-    return int(line.split()[1])
+    return parse_pages(Path("/proc", str(pid), "smaps_rollup").read_text(encoding="ascii"))
+
+
+def parse_pages(text: str) -> dict[str, int]:
+    return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in text.splitlines()[1:])}
 
 
 def run_to_exit(subject: Subject) -> tuple[int, int]:

@@ -12,8 +12,9 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
-from tools.bench.api import SubjectProcess, event_bytes
+from tools.bench.api import SubjectProcess, event_bytes, pages_kib
 from tools.bench.cgroup import MIB, Cgroup, Parent, limited
 from tools.bench.huge_pages import huge_pages
 from tools.bench.interpreters import Interpreter
@@ -93,6 +94,11 @@ class Pages:
     anonymous: float
     lazily_free: float
     """Anonymous, and given back by MADV_FREE: the kernel takes it when it needs some."""
+
+    @classmethod
+    def from_kib(cls, kib: Mapping[str, int]) -> Self:
+        """From what `pages_kib` gives."""
+        return cls(*(kib[name] / 1024 for name in ("Rss", "Anonymous", "LazyFree")))
 
     @property
     def of_files(self) -> float:
@@ -221,25 +227,16 @@ def loop_figures(
                 process = SubjectProcess(workspace, subject, group.prefix, TIMEOUT)
             with process:
                 process.wait_for_request()
-                idle = pages_of(process.pid)
+                idle = Pages.from_kib(pages_kib(process.pid))
                 figures |= {IDLE: idle.resident, IDLE_ANONYMOUS: idle.anonymous, IDLE_FILE: idle.of_files}
                 process.invoke(event_bytes())
-                after = pages_of(process.pid)
+                after = Pages.from_kib(pages_kib(process.pid))
                 held = after.anonymous - after.lazily_free
                 figures |= {GARBAGE: after.anonymous, GARBAGE_LAZY: after.lazily_free, GARBAGE_HELD: held}
         except OSError as error:  # of its connection
             if not group.kills:
                 raise Failed(f"{subject.name}, {limit} MB: {error}") from None
     return figures
-
-
-def pages_of(pid: int) -> Pages:
-    return parse_pages(Path("/proc", str(pid), "smaps_rollup").read_text(encoding="ascii"))
-
-
-def parse_pages(text: str) -> Pages:
-    kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in text.splitlines()[1:])}
-    return Pages(*(kib[name] / 1024 for name in ("Rss", "Anonymous", "LazyFree")))
 
 
 def size_variable(limit: int) -> dict[str, str]:

@@ -87,7 +87,7 @@ def _pss_kib(pid: int) -> int:
     end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         with suppress(FileNotFoundError, ProcessLookupError):
-            return sum(pages_kib(each, "Pss") for each in _family(pid))
+            return sum(pages_kib(each)["Pss"] for each in _family(pid))
         time.sleep(0.01)
     raise Unavailable(f"workers: process {pid} has ended")
 
