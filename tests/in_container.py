@@ -41,11 +41,15 @@ BUNDLES = ("/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.c
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    options, further = make_parser().parse_known_args(arguments)
+    return report_errors(lambda terminal: run_tests(options.image, options.rootfs, further, terminal))
+
+
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tests.in_container", description=__doc__)
     parser.add_argument("--image", required=True, metavar="NAME", help="from docker/images.toml or the engine")
     parser.add_argument("--rootfs", type=_file, metavar="FILE", help="archive of the image's root file system")
-    options, further = parser.parse_known_args(arguments)
-    return report_errors(lambda terminal: run_tests(options.image, options.rootfs, further, terminal))
+    return parser
 
 
 def _file(text: str) -> Path:

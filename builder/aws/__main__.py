@@ -32,7 +32,7 @@ from builder.product import Product, load_products
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     return report_errors(lambda terminal: options.command(options, terminal))
 
 
@@ -120,7 +120,7 @@ def _parse_regions(values: list[str]) -> list[str]:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m builder.aws", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

@@ -40,7 +40,7 @@ from builder.update import update_pins
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     return report_errors(lambda terminal: options.command(options, terminal))
 
 
@@ -206,7 +206,7 @@ def _print_plan(steps: Iterable[Step], store: Store) -> None:
             print(f"      {'':12}  - {reason}")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="builder", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

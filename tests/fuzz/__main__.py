@@ -19,11 +19,15 @@ SEEDS = (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns exit code 0 if nothing was found; libFuzzer's output names the file with an input that fails."""
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, metavar="N", help="how long (default: %(default)s)")
-    seconds = parser.parse_args(arguments).seconds
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns exit code 0 if nothing was found; libFuzzer's output names the file with an input that fails."""
+    seconds = make_parser().parse_args(arguments).seconds
     if shutil.which("clang") is None:
         print(
             "fuzz: clang is not installed: apt-get install clang libclang-rt-14-dev (or another version's)",

@@ -193,7 +193,7 @@ def test_an_engine_is_asked_only_if_something_has_to_run(
     for name, result in {"run_plan": (tmp_path,), "attest": {}, "export": ()}.items():
         monkeypatch.setattr(layers, name, lambda *_, result=result: result)
     with run_engine(tmp_path / "docker.sock") as engine:
-        cli.build_layer(cli._parser().parse_args(["build-layer"]), Terminal())
+        cli.build_layer(cli.make_parser().parse_args(["build-layer"]), Terminal())
     assert bool(engine.requests) is not finished
 
 

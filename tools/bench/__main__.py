@@ -39,7 +39,7 @@ USUAL_OTHERS = (GCC, DEBIAN)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one measurement and prints its results; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         try:
             return int(options.command(options, Path(folder).resolve()))
@@ -170,7 +170,7 @@ def _add_against(parser: argparse.ArgumentParser, debians: str) -> None:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
     for name, command, summary in (

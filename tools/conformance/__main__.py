@@ -22,11 +22,15 @@ DOCUMENT = ROOT / "docs" / "conformance.md"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs every case, or those selected by name; only a complete run writes the table."""
-    parser = argparse.ArgumentParser(prog="conformance", description=__doc__)
-    parser.add_argument("name", nargs="?", default="", help="only cases whose name or chapter contains this")
-    name = parser.parse_args(arguments).name
+    name = make_parser().parse_args(arguments).name
     with tempfile.TemporaryDirectory(prefix="layer-") as folder:
         return _compare(interpreter(Path(folder)), name)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="conformance", description=__doc__)
+    parser.add_argument("name", nargs="?", default="", help="only cases whose name or chapter contains this")
+    return parser
 
 
 def _compare(python: str, name: str) -> int:

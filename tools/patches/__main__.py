@@ -20,6 +20,10 @@ PAGE = ROOT / "docs" / "patches.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    return report_errors(partial(_run, make_parser().parse_args(arguments)))
+
+
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="patches", description=__doc__)
     parser.add_argument(
         "--measure",
@@ -31,8 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--jobs", type=count, default=os.cpu_count() or 1, help="processes at once in builds (default: all cores)"
     )
-    options = parser.parse_args(arguments)
-    return report_errors(partial(_run, options))
+    return parser
 
 
 def rounds(text: str) -> int:

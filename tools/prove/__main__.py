@@ -41,7 +41,7 @@ FUZZED = ("assertions", "address")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     return report_errors(lambda terminal: prove(options, terminal))
 
 
@@ -157,7 +157,7 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="prove_patches", description=__doc__)
     parser.add_argument("--product", action="append", default=[], metavar="NAME", help="name or glob; repeatable")
     parser.add_argument("--only", type=_names, metavar="A,B", help=f"parts: {', '.join(PARTS)} (default: all)")
@@ -171,9 +171,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--all-tests", action="store_true", help="all of CPython's tests, not those of the patched code"
     )
-    jobs = os.cpu_count() or 1
     parser.add_argument(
-        "--jobs", type=count, default=jobs, metavar="N", help="processes at once (default: %(default)s)"
+        "--jobs", type=count, default=os.cpu_count() or 1, metavar="N", help="processes at once (default: all cores)"
     )
     return parser
 

@@ -37,13 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return report_errors(lambda terminal: _run(arguments, terminal))
 
 
-def _run(arguments: Sequence[str] | None, terminal: Terminal) -> None:
-    expectations, cache = load_expectations(), cache_folder()
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="regrtest", description=__doc__)
     parser.add_argument("--image", default=IMAGE, metavar="NAME", help="container image (default: %(default)s)")
-    parser.add_argument("--part", choices=expectations.parts, help="only the files of this part of regrtest.toml")
+    parser.add_argument("--part", choices=load_expectations().parts, help="only the files of this part")
     parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="N", help="parallel files (all cores)")
-    options, further = parser.parse_known_args(arguments)
+    return parser
+
+
+def _run(arguments: Sequence[str] | None, terminal: Terminal) -> None:
+    expectations, cache = load_expectations(), cache_folder()
+    options, further = make_parser().parse_known_args(arguments)
     files = expectations.parts[options.part] if options.part else ()
     name = f"regrtest-{PRODUCT.name}-{PLATFORM.cpu.lambda_name}-{options.image.replace('/', '_')}.log"
     path = cache / "logs" / name

@@ -62,10 +62,14 @@ class LlvmTools:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    options = make_parser().parse_args(arguments)
+    return report_errors(partial(train, libraries=options.libraries))
+
+
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="train_profile", description=__doc__)
     parser.add_argument("--libraries", action="store_true", help="write the libraries' profile, not the product's")
-    options = parser.parse_args(arguments)
-    return report_errors(partial(train, libraries=options.libraries))
+    return parser
 
 
 def train(terminal: Terminal, *, libraries: bool) -> None:

@@ -23,13 +23,17 @@ IMAGE, SYSTEM = "debian11", "a container of Debian 11 (glibc 2.31)"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Only a complete run in the default image writes the table."""
+    options = make_parser().parse_args(arguments)
+    return report_errors(lambda terminal: _run(options, terminal))
+
+
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="wheels", description=__doc__)
     parser.add_argument("name", nargs="*", help="only packages and scenarios whose name contains one of these")
     environment = parser.add_mutually_exclusive_group()
     environment.add_argument("--image", default=IMAGE, metavar="NAME", help="container image (default: %(default)s)")
     environment.add_argument("--on-host", action="store_true", help="run without a container")
-    options = parser.parse_args(arguments)
-    return report_errors(lambda terminal: _run(options, terminal))
+    return parser
 
 
 def _run(options: argparse.Namespace, terminal: Terminal) -> None:
