@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.fakes import wait_until
+from tests.unit.fakes import is_running, wait_until
 from tools.support.fake_api import BOOTSTRAP, SAFETY_NET, Loop, event
 from tools.support.slots_api import Invocation, SlotsApi
 
@@ -382,7 +382,7 @@ def test_what_does_not_end_after_sigterm_is_killed(start: Start) -> None:
     running = start(f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{PID}", 2).ready()
     workers = running.workers
     assert running.terminate() == 0
-    wait_until(lambda: not any(Path(f"/proc/{pid}/fd/1").exists() for pid in workers))
+    wait_until(lambda: not any(map(is_running, workers)))
 
 
 def test_a_refused_request_for_an_invocation_is_made_again(start: Start) -> None:

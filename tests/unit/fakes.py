@@ -208,6 +208,14 @@ def wait_until(happened: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process is neither gone nor a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] not in "XZ"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def a_source(*archives: Archive, name: str = "thing", **fields: Any) -> Source:
     """A source of whatever archives."""
     return Source(name, name, "1.0", "MIT", "https://example.org/", archives, **fields)

@@ -15,7 +15,7 @@ from builder.executors import FIXED_ENVIRONMENT
 from builder.executors.host import Host, HostSandbox
 from builder.executors.tools import PERL_MODULES, TOOLS
 
-from .fakes import ROOT, PrivateMount, wait_until
+from .fakes import ROOT, PrivateMount, is_running, wait_until
 
 
 def a_sandbox(folder: Path) -> HostSandbox:
@@ -181,15 +181,6 @@ try:
 except KeyboardInterrupt:
     print("interrupted")
 """
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process is alive; one that nobody has buried yet is not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in "ZX"
 
 
 def test_ctrl_c_takes_the_commands_children_along(tmp_path: Path) -> None:
