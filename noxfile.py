@@ -88,6 +88,13 @@ def patches(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Write the pages that are made from code, docs/command-line.md and docs/manifest.md."""
+    install(session, "tests")
+    session.run("python", "-m", "tools.docs", *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Fuzz the loop's HTTP reader for a minute; `-- --seconds 3600` for longer. Needs clang."""
     session.run("python", "-m", "tests.fuzz", *session.posargs)

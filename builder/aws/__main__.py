@@ -135,7 +135,7 @@ def make_parser() -> argparse.ArgumentParser:
     function = commands.add_parser("deploy-function", help="create or update a function on the layer")
     function.add_argument("--function", required=True, metavar="NAME", help="name of the function")
     function.add_argument("--source", required=True, type=Path, metavar="DIR", help="folder with its files")
-    function.add_argument("--handler", required=True, metavar="MODULE.FUNCTION")
+    function.add_argument("--handler", required=True, metavar="MODULE.FUNCTION", help="what Lambda calls")
     function.add_argument("--role", required=True, metavar="ARN", help="execution role")
     function.add_argument("--region", default="", help="AWS region (default: from AWS's configuration)")
     function.add_argument(
@@ -144,8 +144,10 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="ARN",
         help="layer version; repeatable (default: the recorded one)",
     )
-    function.add_argument("--arch", choices=[cpu.lambda_name for cpu in CPUS], default="x86_64")
-    function.add_argument("--runtime", choices=RUNTIMES, default="provided.al2023")
+    function.add_argument(
+        "--arch", choices=[cpu.lambda_name for cpu in CPUS], default="x86_64", help="(default: %(default)s)"
+    )
+    function.add_argument("--runtime", choices=RUNTIMES, default="provided.al2023", help="(default: %(default)s)")
     function.add_argument("--memory", type=int, metavar="MB", help="memory (default: unchanged)")
     function.add_argument("--timeout", type=int, metavar="SECONDS", help="timeout (default: unchanged)")
     function.add_argument(
@@ -165,7 +167,11 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--endpoint-url", metavar="URL", help="endpoint to use instead of AWS's own")
     parser.add_argument("--s3-bucket", metavar="NAME", default="", help="for zips over 50 MiB; {region} is replaced")
     parser.add_argument(
-        "--record", type=Path, default=DIST / "layers.json", help="registry of ARNs (default: %(default)s)"
+        "--record",
+        type=Path,
+        default=DIST / "layers.json",
+        metavar="FILE",
+        help="registry of ARNs (default: dist/layers.json)",
     )
     parser.add_argument("--dry-run", action="store_true", help="show what would be done in AWS without doing it")
 

@@ -229,15 +229,19 @@ def make_parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--plan", action="store_true", help="print the steps and why each has to run; build nothing")
     _add_jobs(build)
-    build.add_argument("--output", type=Path, default=DIST, help="folder for the results (default: dist/)")
+    build.add_argument(
+        "--output", type=Path, metavar="DIR", default=DIST, help="folder for the results (default: dist/)"
+    )
     _add_executor(build, "an engine answers and the image need not be downloaded")
     build.set_defaults(command=build_layer)
 
     _add_comparisons(commands)
 
     check = commands.add_parser("verify", help="check a zip, from wherever it is, against its manifest")
-    check.add_argument("zip", type=Path)
-    check.add_argument("--manifest", type=Path, help="the manifest (default: the one in dist/ that speaks of the zip)")
+    check.add_argument("zip", type=Path, help="the file to check")
+    check.add_argument(
+        "--manifest", type=Path, metavar="FILE", help="the manifest (default: the one in dist/ that speaks of the zip)"
+    )
     check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
     check.set_defaults(command=verify_zip)
 
@@ -249,20 +253,26 @@ def make_parser() -> argparse.ArgumentParser:
     get = commands.add_parser("download", help="bring released zips into dist/, if its manifests attest for them")
     get.add_argument("--from", dest="origin", required=True, metavar="URL|DIR", help="what has them, by their names")
     get.add_argument("--name", action="append", default=[], help="cpython-3.13.15-x86_64 (default: all of dist/)")
-    get.add_argument("--output", type=Path, default=DIST, help="folder of the manifests (default: dist/)")
+    get.add_argument(
+        "--output", type=Path, metavar="DIR", default=DIST, help="folder of the manifests (default: dist/)"
+    )
     get.set_defaults(command=download_zips)
 
     _add_store(commands.add_parser("store", help="see what the cache folder takes, and take away what is old"))
 
     function = commands.add_parser("invoke", help="run a function on the layer, under AWS's emulator")
     function.add_argument("--source", required=True, type=Path, metavar="DIR", help="folder of its files")
-    function.add_argument("--handler", required=True, metavar="MODULE.FUNCTION")
+    function.add_argument("--handler", required=True, metavar="MODULE.FUNCTION", help="what Lambda calls")
     function.add_argument("--event", required=True, metavar="FILE", help="JSON; - for standard input")
     function.add_argument("--zip", type=Path, help="the layer (default: the product's in dist/, without packages)")
     _add_products(function)
     function.add_argument("--env", action="append", default=[], type=variable, metavar="NAME=VALUE", help="a variable")
-    function.add_argument("--timeout", type=count, default=3, metavar="SECONDS", help="(default: %(default)s)")
-    function.add_argument("--memory", type=count, default=128, metavar="MB", help="(default: %(default)s)")
+    function.add_argument(
+        "--timeout", type=count, default=3, metavar="SECONDS", help="of one invocation (default: %(default)s)"
+    )
+    function.add_argument(
+        "--memory", type=count, default=128, metavar="MB", help="of the function (default: %(default)s)"
+    )
     function.add_argument("--port", type=int, default=0, help="where the emulator listens (default: anywhere free)")
     function.add_argument("--watch", action="store_true", help="again for each change in the folder")
     _add_executor(function, "one can be had")
@@ -274,13 +284,18 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_package_function(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", required=True, type=Path, metavar="DIR", help="folder of its files")
-    parser.add_argument("--output", type=Path, metavar="ZIP", help="(default: dist/<the folder's name>.function.zip)")
     parser.add_argument(
-        "--arch", choices=[cpu.lambda_name for cpu in CPUS], default=default_arch(), help="(default: %(default)s)"
+        "--output", type=Path, metavar="ZIP", help="where to write it (default: dist/<the folder's name>.function.zip)"
+    )
+    parser.add_argument(
+        "--arch",
+        choices=[cpu.lambda_name for cpu in CPUS],
+        default=default_arch(),
+        help="the packages' (default: %(default)s)",
     )
     _add_products(parser)
     add_packaging(parser)
-    parser.add_argument("--runtime", choices=RUNTIMES, default="provided.al2023", help="(default: %(default)s)")
+    parser.add_argument("--runtime", choices=RUNTIMES, default="provided.al2023", help="oldest (default: %(default)s)")
     _add_executor(parser, "one can be had; only if there is no Python yet to compile with")
     parser.set_defaults(command=package)
 
@@ -292,7 +307,9 @@ def _add_comparisons(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     again.add_argument("--first", type=Path, metavar="DIR", help="take what is in this folder for the first build")
     again.set_defaults(command=build_again)
     both = commands.add_parser("release", help="the same for every architecture, and the result into dist/")
-    both.add_argument("--output", type=Path, default=DIST, help="folder for the results (default: dist/)")
+    both.add_argument(
+        "--output", type=Path, metavar="DIR", default=DIST, help="folder for the results (default: dist/)"
+    )
     both.set_defaults(command=release)
     tracked = commands.add_parser("check-dist", help="compare what git tracks in dist/ with what this checkout gives")
     which = tracked.add_mutually_exclusive_group()
