@@ -95,6 +95,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def site(session: nox.Session) -> None:
+    """Make a static site of the pages, in site/; a link that leads nowhere fails it."""
+    install(session, "site")
+    session.run("python", "-m", "tools.docs.site", *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Fuzz the loop's HTTP reader for a minute; `-- --seconds 3600` for longer. Needs clang."""
     session.run("python", "-m", "tests.fuzz", *session.posargs)

@@ -12,8 +12,7 @@ import pytest
 
 from builder.pins import load_pins
 from builder.product import load_products
-from tests.unit.fakes import PATIENCE, wait_until
-from tests.unit.test_host import is_running
+from tests.unit.fakes import PATIENCE, is_running, wait_until
 from tools.bench import interpreter, stock
 from tools.bench.files import Unavailable
 from tools.bench.interpreter import Benchmark, common_benchmarks, compare, run

@@ -25,9 +25,8 @@ from builder.recipes import zlib
 from builder.store import Store
 
 from .fake_engine import run_engine
-from .fakes import ROOT, PrivateMount, toml, wait_until
+from .fakes import ROOT, PrivateMount, is_running, toml, wait_until
 from .repository import PLATFORMS, REPOSITORY
-from .test_host import is_running
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 PRODUCT = REPOSITORY.products.default

@@ -70,8 +70,8 @@ def test_the_command_line_is_at_the_end_of_all_arrows() -> None:
     """It is run, tested and documented, and nothing else."""
     assert importing("builder.cli", "builder", "tools", "tests", "runtime", "noxfile.py") == [
         "builder/__main__.py",
-        "tests/unit/test_command_line.py",
         "tools/docs/commands.py",
+        "tests/unit/test_command_line.py",
     ]
 
 

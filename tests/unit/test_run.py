@@ -21,8 +21,7 @@ from builder.run import BuildContext, run_plan
 from builder.store import Store
 from builder.unpack import tree_sha256
 
-from .fakes import RecordingReport, a_source, wait_until
-from .test_host import is_running
+from .fakes import RecordingReport, a_source, is_running, wait_until
 
 POEM = "".join(f"line {number}\n" for number in range(1, 13))
 COPY: Command = ("cp", "poem", "../out/poem")

@@ -11,6 +11,7 @@ import builder.aws.__main__
 import builder.cli
 import tools.bench.__main__
 import tools.conformance.__main__
+import tools.docs.site
 import tools.patches.__main__
 import tools.prove.__main__
 import tools.regrtest.__main__
@@ -33,6 +34,7 @@ PARSERS: dict[str, tuple[MakeParser, str]] = {
     "patches": (tools.patches.__main__.make_parser, "tools.patches"),
     "prove_patches": (tools.prove.__main__.make_parser, "tools.prove"),
     "regrtest": (tools.regrtest.__main__.make_parser, "tools.regrtest"),
+    "site": (tools.docs.site.make_parser, "tools.docs.site"),
     "soak": (tools.bench.__main__.make_parser, "tools.bench"),
     "train_profile": (tools.training.profile.make_parser, "tools.training.profile"),
     "wheels": (tools.wheels.__main__.make_parser, "tools.wheels"),
@@ -47,7 +49,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
         *("conformance", "regrtest", "wheels", "fuzz", "soak", "prove_patches"),
     ),
     "Measurements": ("bench", "patches"),
-    "Maintenance": ("update_pins", "lock", "train_profile", "symbol_order", "check_dist", "release", "docs"),
+    "Maintenance": ("update_pins", "lock", "train_profile", "symbol_order", "check_dist", "release", "docs", "site"),
 }
 
 HEAD = """\
