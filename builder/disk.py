@@ -29,6 +29,14 @@ def translate_os_errors(folder: Path) -> Iterator[None]:
         raise
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it; `PermissionError` where the file system has none but its own, as /proc."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(folder)) from error
+
+
 def no_space(folder: Path) -> NoSpace:
     """The error for a full disk."""
     existing = next(path for path in (folder, *folder.parents) if path.exists())

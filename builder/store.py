@@ -27,7 +27,7 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 
 from builder.cancellation import checkpoint, is_cancelled
-from builder.disk import translate_os_errors
+from builder.disk import make_folder, translate_os_errors
 from builder.plan.steps import Step
 from builder.uses import Use, keys_in_use
 
@@ -217,5 +217,5 @@ def _read_record(path: Path) -> dict[str, str] | None:
 
 
 def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     return folder

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from filelock import FileLock
 
-from builder.disk import translate_os_errors
+from builder.disk import make_folder, translate_os_errors
 
 SUMS = "SHA256SUMS"
 """Of the layers that are released; any other layer has a file of its own, so that git finds this one as it was."""
@@ -26,7 +26,7 @@ def export(
     meanwhile.
     """
     with translate_os_errors(folder), lock:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         files = {path.name: path.read_bytes() for path in result.iterdir() if path.name not in ("step.json", SUMS)}
         files |= {name: text.encode() for name, text in attestations.items()}
         for stale in filter(Path.exists, (_part(folder / name) for name in (*files, sums))):

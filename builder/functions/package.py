@@ -11,7 +11,7 @@ from builder import DIST
 from builder.artifacts.deterministic_zip import LINK, Entry, Written, read_entry, write_zip
 from builder.console import Terminal
 from builder.context import cache_folder
-from builder.disk import translate_os_errors
+from builder.disk import make_folder, translate_os_errors
 from builder.errors import BadSource, FilesCollide, FunctionTooLarge
 from builder.executors.choice import Choice, open_executor
 from builder.executors.host import Host
@@ -202,7 +202,7 @@ def _gather(root: Path) -> tuple[Entry, ...]:
 
 def _write(entries: tuple[Entry, ...], path: Path, folder: Path) -> Written:
     with translate_os_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         try:
             return write_zip(entries, path)
         except ValueError as error:

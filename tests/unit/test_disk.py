@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.disk import no_space, translate_os_errors
+from builder.disk import make_folder, no_space, translate_os_errors
 from builder.errors import NoSpace, NotWritable, StepFailed
 
 from .fakes import PrivateMount
@@ -47,6 +47,11 @@ def test_a_read_only_disk_is_not_writable(tmp_path: Path, private_mount: Private
 def test_a_folder_that_nobody_may_write_to_is_not_writable() -> None:
     with pytest.raises(NotWritable, match="STATIC_PYTHON_CACHE"), translate_os_errors(SYSFS):
         (SYSFS / "static-python-layer").mkdir()
+
+
+def test_a_folder_in_a_file_system_that_takes_none_is_not_writable() -> None:
+    with pytest.raises(NotWritable, match="/proc/1/some/folder"), translate_os_errors(Path("/proc/1")):
+        make_folder(Path("/proc/1/some/folder"))
 
 
 def test_a_file_where_a_folder_should_be_is_not_writable(tmp_path: Path) -> None:
