@@ -217,6 +217,13 @@ def store(session: nox.Session) -> None:
 
 
 @nox.session
+def audit_cves(session: nox.Session) -> None:
+    """Look for known vulnerabilities of what is in the layers, by their SBOMs: `-- [--database URL|PATH]`."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "audit-cves", *session.posargs)
+
+
+@nox.session
 def update_pins(session: nox.Session) -> None:
     """Update pins to the newest versions, and compare their hashes from all origins: `-- [NAME...] [--dry-run]`."""
     install(session, "build")

@@ -189,6 +189,12 @@ class FunctionTooLarge(BuildError):
     exit_code = 51
 
 
+class Vulnerable(BuildError):
+    """A component of a layer has a known vulnerability that nobody has assessed."""
+
+    exit_code = 54
+
+
 class Interrupted(BuildError):
     """Ctrl-C, or a request to terminate."""
 

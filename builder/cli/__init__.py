@@ -20,7 +20,7 @@ from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.dist import check_dist
 from builder.emulator.call import Call, Where, changes, check, invoke, summary
-from builder.errors import FunctionFailed, NoFunction, UnknownTarget
+from builder.errors import FunctionFailed, NoFunction, UnknownTarget, Vulnerable
 from builder.executors.choice import Choice
 from builder.executors.images import DEFAULT_IMAGE
 from builder.functions.options import add_packaging, read_request
@@ -36,6 +36,8 @@ from builder.reproduce import VARIATIONS, reproduce
 from builder.scheduler import closure
 from builder.store import Store
 from builder.update import update_pins
+from builder.vulnerabilities.audit import ASSESSED, audit, read_assessed, read_sbom
+from builder.vulnerabilities.databases import SERVICE, open_database
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,6 +104,33 @@ def compare_dist(options: argparse.Namespace, terminal: Terminal) -> None:
     image = options.image or DEFAULT_IMAGE
     given = {"everything": options.all, "since": options.since, "choice": choice, "image": image}
     check_dist(terminal, jobs=options.jobs, **given)
+
+
+def audit_cves(options: argparse.Namespace, terminal: Terminal) -> None:
+    """What a public database has against the components of layers.
+
+    Raises:
+        Vulnerable: something that is not in assessed.toml.
+    """
+    sboms = options.sbom or sorted(DIST.glob("*.cdx.json"))
+    components = [component for path in sboms for component in read_sbom(path)]
+    found = audit(components, open_database(options.database, terminal), read_assessed(ASSESSED.read_text("utf-8")))
+    if found.unnamed:
+        terminal.note(f"without a CPE, not looked for: {', '.join(each.name for each in found.unnamed)}")
+    for identifier, why in found.assessed.items():
+        print(f"{identifier}: does not concern the layers: {why}")
+    for each in found.open:
+        print(f"{each.identifier}  {each.severity or 'not rated'}  {each.component.name} {each.component.version}")
+        print(f"    {each.summary}")
+    if found.open:
+        names = ", ".join(sorted({each.component.name for each in found.open}))
+        raise Vulnerable(
+            f"{len(found.open)} vulnerabilities are known of {names}.",
+            "They are listed above.",
+            "Update: ./nox -s update_pins -- NAME. What does not concern the layers goes into\n"
+            "       builder/vulnerabilities/assessed.toml, with the reason.",
+        )
+    print(f"{len({each for each in components if each.cpe})} components: nothing is known that is not assessed.")
 
 
 def _choice(options: argparse.Namespace) -> Choice:
@@ -244,6 +273,18 @@ def make_parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
     check.set_defaults(command=verify_zip)
+
+    known = commands.add_parser("audit-cves", help="look for known vulnerabilities of what is in layers")
+    known.add_argument(
+        "--sbom", type=Path, action="append", metavar="FILE", help="a layer's .cdx.json (default: all of dist/)"
+    )
+    known.add_argument(
+        "--database",
+        default=SERVICE,
+        metavar="URL|PATH",
+        help="NVD's service, or a file or folder with copies of NVD's yearly files (default: %(default)s)",
+    )
+    known.set_defaults(command=audit_cves)
 
     newer = commands.add_parser("update-pins", help="raise pins to the newest that can be had, and compare hashes")
     newer.add_argument("name", nargs="*", help="a source of pins.toml (default: all)")
