@@ -189,6 +189,12 @@ class FunctionTooLarge(BuildError):
     exit_code = 51
 
 
+class BadImage(BuildError):
+    """What was given as a container image is none, is damaged, or is for other processors."""
+
+    exit_code = 53
+
+
 class Vulnerable(BuildError):
     """A component of a layer has a known vulnerability that nobody has assessed."""
 

@@ -58,6 +58,7 @@ def make_provenance(manifest: Mapping[str, Any], steps: Sequence[Step], subjects
                     "arch": platform["architecture"],
                     "stdlib": product["stdlib"],
                     **({"runtime": platform["compatible_runtimes"][-1], "packages": locked} if locked else {}),
+                    **_image_parameters(manifest),
                 },
                 "internalParameters": {
                     "glibc": platform["glibc"],
@@ -65,7 +66,7 @@ def make_provenance(manifest: Mapping[str, Any], steps: Sequence[Step], subjects
                     "compressor": manifest["toolchain"]["compressor"],
                     "steps": {step.name: step.key for step in steps},
                 },
-                "resolvedDependencies": [*_own(steps), *_archives(manifest)],
+                "resolvedDependencies": [*_own(steps), *_archives(manifest), *_bases(manifest)],
             },
             "runDetails": {"builder": {"id": REPOSITORY, "version": {DISTRIBUTION: __version__}}},
         },
@@ -92,6 +93,32 @@ def _archives(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
         for source in (manifest["toolchain"]["compiler"], *manifest["sources"], *manifest["packages"])
         for archive in source["archives"]
     ]
+
+
+def _image_parameters(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What an image was asked for with, if the manifest is of one; a function is given by its layer's digest."""
+    found: dict[str, Any] = {}
+    for image in _images(manifest):
+        found |= {"base": image["base"]["name"], "tag": image["tag"]}
+        if "function" in image:
+            (source,) = (layer["diff_id"] for layer in image["layers"] if layer["role"] == "function")
+            found |= {"source": source, "handler": image["function"]["handler"]}
+    return found
+
+
+def _bases(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": image["base"]["name"],
+            "uri": f"pkg:oci/base@{image['base']['digest']}",
+            "digest": {"sha256": image["base"]["digest"].removeprefix("sha256:")},
+        }
+        for image in _images(manifest)
+    ]
+
+
+def _images(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [artifact for artifact in manifest["artifacts"] if artifact["kind"] == "image"]
 
 
 def _own(steps: Sequence[Step]) -> list[dict[str, Any]]:

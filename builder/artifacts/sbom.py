@@ -49,6 +49,10 @@ def make_sbom(manifest: Mapping[str, Any], date: datetime) -> str:
     bom.metadata.timestamp = date
     bom.metadata.component = layer
     bom.register_dependency(layer, [own, *sources.values(), *packages])
+    for artifact in (artifact for artifact in manifest["artifacts"] if artifact["kind"] == "image"):
+        bom.metadata.component, others = _image(artifact), _beside(artifact)
+        bom.components.update((layer, *others))
+        bom.register_dependency(bom.metadata.component, [layer, *others])
     interpreter, *libraries = _linked(manifest)
     bom.register_dependency(sources[interpreter], [sources[name] for name in libraries])
     return JsonV1Dot6(bom).output_as_string(indent=1) + "\n"
@@ -68,6 +72,38 @@ def _layer(manifest: Mapping[str, Any]) -> Component:
             *(Property(name=f"{DISTRIBUTION}:{key}", value=platform[key]) for key in ("architecture", "glibc", "cpu")),
         ],
     )
+
+
+def _image(artifact: Mapping[str, Any]) -> Component:
+    """A container image that has the layer in it."""
+    return Component(
+        type=ComponentType.CONTAINER,
+        name=artifact["tag"],
+        version=artifact["manifest"],
+        bom_ref=artifact["manifest"],
+        hashes=[_sha256(artifact["manifest"].removeprefix("sha256:"))],
+    )
+
+
+def _beside(artifact: Mapping[str, Any]) -> list[Component]:
+    """What else an image is made of: its base, whose own parts are the base's to tell, and a function."""
+    base = artifact["base"]
+    found = [
+        Component(
+            type=ComponentType.CONTAINER,
+            name=base["name"],
+            version=base["digest"],
+            bom_ref=f"base:{base['digest']}",
+            hashes=[_sha256(base["digest"].removeprefix("sha256:"))],
+        )
+    ]
+    if function := artifact.get("function"):
+        (digest,) = (layer["diff_id"] for layer in artifact["layers"] if layer["role"] == "function")
+        hashes = [_sha256(digest.removeprefix("sha256:"))]
+        found.append(
+            Component(type=ComponentType.APPLICATION, name=function["handler"], bom_ref="function", hashes=hashes)
+        )
+    return found
 
 
 def _component(

@@ -77,7 +77,7 @@ def verify(path: Path, manifest: Path | None, folder: Path, report: Report) -> E
     if problems := differences(content, expected):
         raise ManifestMismatch(
             f"{path} is not what {expected.manifest} describes.",
-            _listed(problems),
+            listed(problems),
             "Do not use it. Build it yourself: nox -s build_layer",
         )
     report.note(f"{path.name}: {len(expected.entries)} entries, sha256 {sha256}: as {expected.manifest} says")
@@ -91,6 +91,23 @@ def rebuild(path: Path, expected: Expected, downloads: Path, report: Report) -> 
         StepFailed: the build did.
         NotReproducible: it gives another zip, and what differs.
     """
+    ours = build_anew(expected, downloads, report)
+    if problems := differences(path.read_bytes(), ours):
+        raise _not_reproducible(expected, problems)
+    report.note(f"{path.name}: the rebuild gives the same bytes")
+
+
+def rebuild_layer(expected: Expected, downloads: Path, report: Report) -> None:
+    """The same for an image whose files have been compared with a manifest: does a build give these files?"""
+    ours = build_anew(expected, downloads, report)
+    named = sorted({*expected.entries, *ours.entries})
+    if problems := [f"{path} differs" for path in named if expected.entries.get(path) != ours.entries.get(path)]:
+        raise _not_reproducible(expected, problems)
+    report.note(f"{expected.name}: the rebuild gives the same files")
+
+
+def build_anew(expected: Expected, downloads: Path, report: Report) -> Expected:
+    """What a build from nothing gives, by its manifest; `StepFailed` if it fails."""
     report.note(f"building {expected.name} from nothing")
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         cache, output = Path(scratch, "cache"), Path(scratch, "dist")
@@ -108,14 +125,15 @@ def rebuild(path: Path, expected: Expected, downloads: Path, report: Report) -> 
         command = (sys.executable, "-m", "builder", "build-layer", *options)
         if subprocess.run(command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, check=False).returncode:
             raise StepFailed("The rebuild failed.", "Its own error is above.", "Fix that first.")
-        ours = _find_expected(Path(expected.file), "", output)
-    if problems := differences(path.read_bytes(), ours):
-        raise NotReproducible(
-            f"The sources of this checkout give another {expected.file}.",
-            _listed(problems),
-            "Check out the commit that it was built from. Whether builds agree here: nox -s reproduce",
-        )
-    report.note(f"{path.name}: the rebuild gives the same bytes")
+        return _find_expected(Path(expected.file), "", output)
+
+
+def _not_reproducible(expected: Expected, problems: list[str]) -> NotReproducible:
+    return NotReproducible(
+        f"The sources of this checkout give another {expected.file}.",
+        listed(problems),
+        "Check out the commit that it was built from. Whether builds agree here: nox -s reproduce",
+    )
 
 
 def differences(content: bytes, expected: Expected) -> list[str]:
@@ -197,6 +215,7 @@ def _find_expected(path: Path, sha256: str, folder: Path) -> Expected:
     )
 
 
-def _listed(problems: list[str]) -> str:
+def listed(problems: list[str]) -> str:
+    """Lines of an error, the first of them."""
     more = [f"and {len(problems) - MOST_SHOWN} more"] if len(problems) > MOST_SHOWN else []
     return "\n       ".join((*problems[:MOST_SHOWN], *more))

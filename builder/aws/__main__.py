@@ -15,7 +15,6 @@ from builder.aws.calls import s3_upload_command
 from builder.aws.clients import default_region, open_clients
 from builder.aws.deploy import Function, apply, check_layers, find_function, plan_calls, recorded_layer
 from builder.aws.errors import Preview, UnknownRegion
-from builder.aws.handler import check_handler
 from builder.aws.layer_zip import read_layer_zip
 from builder.aws.publish import Outcome, PublishRequest, publish
 from builder.aws.registry import LayerRegistry
@@ -23,6 +22,7 @@ from builder.aws.upload import Package
 from builder.console import Terminal
 from builder.context import report_errors
 from builder.errors import BuildError
+from builder.functions.handler import check_handler
 from builder.functions.options import add_packaging, read_request
 from builder.functions.package import package_function, package_sources
 from builder.pins import load_pins

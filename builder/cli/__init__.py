@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import get_args
 
 from builder import DIST
-from builder.arguments import count, number, variable
+from builder.arguments import count, image_tag, number, variable
 from builder.artifacts.download import download
 from builder.artifacts.export import export
-from builder.artifacts.verify import rebuild, verify
+from builder.artifacts.verify import rebuild, rebuild_layer, verify
 from builder.cache_size import table
 from builder.console import Terminal
 from builder.context import cache_folder, report_errors
@@ -26,9 +26,11 @@ from builder.executors.images import DEFAULT_IMAGE
 from builder.functions.options import add_packaging, read_request
 from builder.functions.package import package_function
 from builder.layers import Request, build_layers, plan_layers
+from builder.oci.build import FOLDER, ImageRequest, build_image
+from builder.oci.verify import is_image, verify_image
 from builder.pins import load_pins
 from builder.plan.steps import Step
-from builder.platform import CPUS, RUNTIMES, default_arch, this_machine
+from builder.platform import CPUS, RUNTIMES, default_arch, make_platform, this_machine
 from builder.product import load_products
 from builder.prune import Policy, prune
 from builder.repository import load_repository
@@ -139,11 +141,17 @@ def _choice(options: argparse.Namespace) -> Choice:
 
 
 def verify_zip(options: argparse.Namespace, terminal: Terminal) -> None:
-    """Is a zip what a manifest says, and what its sources give?"""
-    expected = verify(options.zip, options.manifest, DIST, terminal)
-    if options.rebuild:
-        rebuild(options.zip, expected, cache_folder() / "downloads", terminal)
-    print(f"{options.zip}: OK")
+    """Is a zip, or an image, what a manifest says, and what its sources give?"""
+    path, downloads = Path(options.artifact), cache_folder() / "downloads"
+    if is_image(options.artifact):
+        for each in verify_image(options.artifact, options.manifest, (FOLDER, DIST), terminal):
+            if options.rebuild:
+                rebuild_layer(each, downloads, terminal)
+    else:
+        expected = verify(path, options.manifest, DIST, terminal)
+        if options.rebuild:
+            rebuild(path, expected, downloads, terminal)
+    print(f"{options.artifact}: OK")
 
 
 def raise_pins(options: argparse.Namespace, terminal: Terminal) -> None:
@@ -218,6 +226,20 @@ def package(options: argparse.Namespace, terminal: Terminal) -> None:
     print(path)
 
 
+def make_image(options: argparse.Namespace, terminal: Terminal) -> None:
+    """The layer, and a function if there is one, as a container image; prints what is there then."""
+    product = load_products(load_pins()).choose_one(_products(options))
+    archs = tuple(dict.fromkeys(make_platform(arch).cpu.lambda_name for arch in options.arch or (default_arch(),)))
+    function = None
+    if options.source:
+        given = argparse.Namespace(**{**vars(options), "arch": archs[0]})
+        function = read_request(given, product)
+    request = ImageRequest(product, archs, options.base, function, options.handler, options.tag or "")
+    choice, image = _choice(options), options.image or DEFAULT_IMAGE
+    made = build_image(request, terminal, jobs=options.jobs, output=options.output, choice=choice, image=image)
+    print(*made, sep="\n")
+
+
 def _read_event(path: str) -> bytes:
     try:
         event = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
@@ -266,10 +288,14 @@ def make_parser() -> argparse.ArgumentParser:
 
     _add_comparisons(commands)
 
-    check = commands.add_parser("verify", help="check a zip, from wherever it is, against its manifest")
-    check.add_argument("zip", type=Path, help="the file to check")
+    check = commands.add_parser("verify", help="check a zip or an image, from wherever it is, against its manifest")
     check.add_argument(
-        "--manifest", type=Path, metavar="FILE", help="the manifest (default: the one in dist/ that speaks of the zip)"
+        "artifact",
+        metavar="ZIP|IMAGE",
+        help="an image is an archive, a folder with an OCI layout, or HOST/NAME@sha256:… of a registry",
+    )
+    check.add_argument(
+        "--manifest", type=Path, metavar="FILE", help="the manifest (default: the one in dist/ that speaks of it)"
     )
     check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
     check.set_defaults(command=verify_zip)
@@ -320,6 +346,7 @@ def make_parser() -> argparse.ArgumentParser:
     function.set_defaults(command=invoke_function)
 
     _add_package_function(commands.add_parser("package-function", help="zip a function with its bytecode"))
+    _add_build_image(commands.add_parser("build-image", help="the layer as a container image, with a function or not"))
     return parser
 
 
@@ -339,6 +366,34 @@ def _add_package_function(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runtime", choices=RUNTIMES, default="provided.al2023", help="oldest (default: %(default)s)")
     _add_executor(parser, "one can be had; only if there is no Python yet to compile with")
     parser.set_defaults(command=package)
+
+
+def _add_build_image(parser: argparse.ArgumentParser) -> None:
+    _add_products(parser)
+    parser.add_argument(
+        "--arch", action="append", help=f"once, or several times for an index (default: {default_arch()})"
+    )
+    parser.add_argument(
+        "--base",
+        default=DEFAULT_IMAGE,
+        metavar="NAME|FILE",
+        help="what it stands on: a name of docker/images.toml, a file or folder with an image, HOST/NAME@sha256:…,"
+        " or an image that the engine has (default: %(default)s)",
+    )
+    parser.add_argument("--source", type=Path, metavar="DIR", help="folder of a function's files")
+    parser.add_argument("--handler", default="", metavar="MODULE.FUNCTION", help="required with --source")
+    add_packaging(parser)
+    parser.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        default="provided.al2023",
+        help="whose glibc wheels may need (default: %(default)s)",
+    )
+    parser.add_argument("--tag", type=image_tag, metavar="NAME:TAG", help="what engines will call it")
+    parser.add_argument("--output", type=Path, default=FOLDER, help="folder for the results (default: dist/images/)")
+    _add_jobs(parser)
+    _add_executor(parser, "an engine answers and the image need not be downloaded")
+    parser.set_defaults(command=make_image)
 
 
 def _add_comparisons(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

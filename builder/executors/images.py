@@ -6,6 +6,7 @@ new image, and nothing that the tag once meant is used again.
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from filelock import FileLock
 from builder import DISTRIBUTION, ROOT
 from builder.disk import translate_os_errors
 from builder.errors import BadPins, FetchFailed, MissingTool, NoImage, WrongHash
+from builder.executors import EPOCH_VARIABLE
 from builder.executors.engine import Engine, innermost, translate_engine_errors
 from builder.fetch import SOURCES_VARIABLE, fetch, file_sha256, is_local
 from builder.fetch.report import Report
@@ -38,6 +40,8 @@ SCHEMA = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COLOUR = re.compile(r"\x1b\[\d*m")
 """The engine shows in red what a command writes to standard error."""
+_LATEST = 315_532_800
+"""1980-01-01: nothing in a root file system that mmdebstrap makes is later, so the day does not show."""
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 """The engines' names of processors → those of `builder.platform`."""
 
@@ -55,6 +59,9 @@ class Image:
     """In the suite's root file system, besides the least that there can be."""
     root: str = ""
     """Name of the image whose root file system it takes."""
+
+    def archives_for(self, machine: str) -> tuple[Archive, ...]:
+        return tuple(archive for archive in self.archives if archive.machine == machine)
 
     @property
     def dockerfile(self) -> Path:
@@ -162,7 +169,7 @@ class Images:
         return f"localhost/{DISTRIBUTION}/{image.name}:root-{self._root_key(image)[:12]}"
 
     def _archives_of(self, image: Image) -> tuple[Archive, ...]:
-        return tuple(archive for archive in image.archives if archive.machine == self.machine)
+        return image.archives_for(self.machine)
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
@@ -203,25 +210,7 @@ class Images:
                 ) from error
         else:
             with tempfile.TemporaryDirectory(prefix="mmdebstrap-", dir=self.cache) as folder:
-                yield self._make_debian(image, Path(folder, "root.tar"))
-
-    def _make_debian(self, image: Image, archive: Path) -> Path:
-        if shutil.which("mmdebstrap") is None:
-            raise MissingTool(
-                f"The image {image.name} cannot be made.",
-                "mmdebstrap makes its root file system, and is not here.",
-                "On Debian or Ubuntu: apt-get install mmdebstrap; or choose another image.",
-            )
-        self.report.note(f"{image.name}: asking mmdebstrap for {image.suite}")
-        packages = [f"--include={','.join(image.packages)}"] if image.packages else []
-        architecture = next(name for name, machine in _MACHINES.items() if machine == self.machine)
-        options = ("--variant=minbase", f"--architectures={architecture}", *packages)
-        command = ("mmdebstrap", *options, image.suite, str(archive))
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            errors = [line for line in done.stderr.splitlines() if line.startswith("E: ")] or ["no message"]
-            raise _cannot_be_made(image, errors[-1], errors)
-        return archive
+                yield make_debian(image, self.machine, Path(folder, "root.tar"), self.report)
 
     def _build(self, image: Image, root: str, reference: str) -> None:
         said: list[str] = []
@@ -279,6 +268,32 @@ class Images:
                 f"Choose an image for {self.machine}.",
             )
         return reference
+
+
+def make_debian(image: Image, machine: str, archive: Path, report: Report) -> Path:
+    """The root file system of a Debian, as an archive; from the same packages it is the same on every machine.
+
+    Raises:
+        MissingTool: mmdebstrap is not here.
+        NoImage: it made none.
+    """
+    if shutil.which("mmdebstrap") is None:
+        raise MissingTool(
+            f"The image {image.name} cannot be made.",
+            "mmdebstrap makes its root file system, and is not here.",
+            "On Debian or Ubuntu: apt-get install mmdebstrap; or choose another image.",
+        )
+    report.note(f"{image.name}: asking mmdebstrap for {image.suite}")
+    packages = [f"--include={','.join(image.packages)}"] if image.packages else []
+    architecture = next(name for name, known in _MACHINES.items() if known == machine)
+    options = ("--variant=minbase", f"--architectures={architecture}", *packages)
+    command = ("mmdebstrap", *options, image.suite, str(archive))
+    environment = {**os.environ, EPOCH_VARIABLE: str(_LATEST)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("E: ")] or ["no message"]
+        raise _cannot_be_made(image, errors[-1], errors)
+    return archive
 
 
 def _tells_something(line: str) -> bool:
