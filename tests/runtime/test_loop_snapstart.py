@@ -133,6 +133,21 @@ def handler(event, context): pass
     assert "in hook" in run.error["stackTrace"][-1]
 
 
+@pytest.mark.parametrize("hook", ["register_before_snapshot", "register_after_restore"])
+def test_an_environment_that_ends_meanwhile_is_no_hooks_failure(snapstart: Loop, hook: str) -> None:
+    code = f"""
+import os, signal, time
+from snapshot_restore_py import {hook}
+@{hook}
+def hook():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(600)
+def handler(event, context): pass
+"""
+    run = snapstart(code)
+    assert (run.exit_code, run.posts, run.stdout) == (0, [], "")
+
+
 @pytest.mark.parametrize("status", ["403 Forbidden", "500 Internal Server Error"])
 def test_a_refused_restore_is_exit_64(snapstart: Loop, status: str) -> None:
     run = snapstart(HOOKS, restores=[Reply((reply(status, b"why"),))])

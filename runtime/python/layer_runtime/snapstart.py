@@ -8,6 +8,7 @@ import sys
 
 from layer_runtime.api import ApiError
 from layer_runtime.imports import SNAPSHOT_HOOKS
+from layer_runtime.lifecycle import Terminated
 from layer_runtime.loop import complain
 from layer_runtime.report import ErrorReport
 
@@ -24,7 +25,10 @@ AFTER_RESTORE_FAILED = 65
 
 
 def take_snapshot(api: "RuntimeApi", extension: "Extension | None") -> int:
-    """Waits for the snapshot and its restore, with the hooks around them; 0, or the exit code if one of them failed."""
+    """Waits for the snapshot and its restore, with the hooks around them; 0, or the exit code if one of them failed.
+
+    Raises Terminated.
+    """
     hooks = sys.modules.get(SNAPSHOT_HOOKS)  # Not imported: nothing registered.
     try:
         before = hooks.get_before_snapshot() if hooks else []
@@ -32,6 +36,8 @@ def take_snapshot(api: "RuntimeApi", extension: "Extension | None") -> int:
             function, arguments, keywords = before.pop()
             function(*arguments, **keywords)
         api.wait_for_restore()
+    except Terminated:  # The environment ends: nothing has failed.
+        raise
     except BaseException as exception:
         _tell(exception, lambda report: api.fail_init(report, "Runtime.BeforeSnapshotError"))
         return BEFORE_SNAPSHOT_FAILED
@@ -42,6 +48,8 @@ def take_snapshot(api: "RuntimeApi", extension: "Extension | None") -> int:
     try:
         for function, arguments, keywords in list(hooks.get_after_restore()) if hooks else []:
             function(*arguments, **keywords)
+    except Terminated:
+        raise
     except BaseException as exception:
         _tell(exception, api.fail_restore)
         return AFTER_RESTORE_FAILED
