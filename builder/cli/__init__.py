@@ -19,7 +19,8 @@ from builder.cache_size import table
 from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.dist import check_dist
-from builder.emulator.call import Call, Where, changes, check, invoke, summary
+from builder.emulator.call import Call, Invocation, Where, changes, check, invoke, summary
+from builder.emulator.image import invoke_image
 from builder.errors import FunctionFailed, NoFunction, UnknownTarget, Vulnerable
 from builder.executors.choice import Choice
 from builder.executors.images import DEFAULT_IMAGE
@@ -182,8 +183,14 @@ def prune_store(options: argparse.Namespace, _: Terminal) -> None:
 
 
 def invoke_function(options: argparse.Namespace, terminal: Terminal) -> None:
-    """A function on the layer, once, or again for each change of it; prints what it gives."""
+    """A function on the layer, once, or again for each change of it, or one of an image; prints what it gives."""
     event = _read_event(options.event)
+    if options.source is None:
+        _invoke_image(options, event, terminal)
+        return
+    if not options.handler:
+        why, do = "A folder may have several.", "Pass --handler MODULE.FUNCTION."
+        raise NoFunction(f"Nothing says which function of {options.source} is to be called.", why, do)
     machine = this_machine()
     product = load_products(load_pins()).choose_one(_products(options))
     name = product.stem(machine.lambda_name)
@@ -215,6 +222,21 @@ def invoke_function(options: argparse.Namespace, terminal: Terminal) -> None:
             except FunctionFailed as error:
                 print(f"error: {error}", file=sys.stderr)
             terminal.note(f"watching {options.source}; Ctrl-C ends it")
+
+
+def _invoke_image(options: argparse.Namespace, event: bytes, terminal: Terminal) -> None:
+    """The function that is in an image."""
+    if not options.image or options.zip or options.watch or options.executor == "host":
+        raise NoFunction(
+            "There is no function to invoke.",
+            "Without --source it is one of an image, which runs in a container and has its own layer.",
+            "Pass --source DIR and --handler MODULE.FUNCTION; or --image FILE|NAME, without --zip, --watch, --in host.",
+        )
+    call = Invocation(options.handler, event, dict(options.env), options.timeout, options.memory, options.port)
+    outcome = invoke_image(options.image, call, cache_folder(), terminal)
+    print(outcome.body, flush=True)
+    terminal.note(summary(outcome, call))
+    check(outcome, call)
 
 
 def package(options: argparse.Namespace, terminal: Terminal) -> None:
@@ -328,8 +350,12 @@ def make_parser() -> argparse.ArgumentParser:
     _add_store(commands.add_parser("store", help="see what the cache folder takes, and take away what is old"))
 
     function = commands.add_parser("invoke", help="run a function on the layer, under AWS's emulator")
-    function.add_argument("--source", required=True, type=Path, metavar="DIR", help="folder of its files")
-    function.add_argument("--handler", required=True, metavar="MODULE.FUNCTION", help="what Lambda calls")
+    function.add_argument(
+        "--source", type=Path, metavar="DIR", help="folder of its files; without, the function is in the --image"
+    )
+    function.add_argument(
+        "--handler", default="", metavar="MODULE.FUNCTION", help="required with --source, else the image's"
+    )
     function.add_argument("--event", required=True, metavar="FILE", help="JSON; - for standard input")
     function.add_argument("--zip", type=Path, help="the layer (default: the product's in dist/, without packages)")
     _add_products(function)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -46,12 +46,9 @@ LOG_TAIL = 15
 
 
 @dataclass(frozen=True)
-class Call:
-    """One invocation."""
+class Invocation:
+    """One invocation, of whatever function."""
 
-    zip: Path
-    """The layer."""
-    source: Path
     handler: str
     event: bytes
     environment: Mapping[str, str]
@@ -61,6 +58,15 @@ class Call:
     """MiB"""
     port: int
     """Of the emulator; 0: any."""
+
+
+@dataclass(frozen=True)
+class Call(Invocation):
+    """One of a function's folder on a layer."""
+
+    zip: Path
+    """The layer."""
+    source: Path
 
 
 @dataclass(frozen=True)
@@ -109,19 +115,29 @@ def invoke(call: Call, where: Where, report: Report) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="invoke-") as folder:
         scratch = Path(folder)
         scratch.chmod(0o755)
-        own = scratch / guest.FOLDER.lstrip("/")
-        own.mkdir(parents=True)
         unzip(call.zip, scratch / "opt")
-        lay_emulator(where.architecture, own, where.cache, report)
-        shutil.copy(guest.SCRIPT, own)
-        (own / guest.REQUEST).write_bytes(guest.request(call.event))
+        lay_agent(call.event, where.architecture, scratch, where.cache, report)
         with open_place(call, where, scratch, report) as place:
             return _run(call, place)
 
 
+def lay_agent(event: bytes, architecture: str, scratch: Path, cache: Path, report: Report) -> None:
+    """Puts what invokes into a folder that is to be the root of where a function runs."""
+    own = scratch / guest.FOLDER.lstrip("/")
+    own.mkdir(parents=True)
+    lay_emulator(architecture, own, cache, report)
+    shutil.copy(guest.SCRIPT, own)
+    (own / guest.REQUEST).write_bytes(guest.request(event))
+
+
 def _run(call: Call, place: Place) -> Outcome:
+    return run_agent(call, place, ("/opt/bootstrap", call.handler), ENVIRONMENT)
+
+
+def run_agent(call: Invocation, place: Place, program: Sequence[str], found: Mapping[str, str]) -> Outcome:
+    """Invokes what ``program`` starts; ``found`` are the variables that it finds besides the call's own."""
     environment = {
-        **ENVIRONMENT,
+        **found,
         "AWS_LAMBDA_FUNCTION_NAME": "function",
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(call.timeout),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(call.memory),
@@ -133,7 +149,7 @@ def _run(call: Call, place: Place) -> Outcome:
         raise _port_in_use(ports.events)
     log, errors = guest.FunctionLog(partial(print, file=sys.stderr, flush=True)), bytearray()
     boundary = secrets.token_hex(16)
-    code = place.run(guest.command(boundary, ports, call.timeout, call.handler, environment), log.feed, errors.extend)
+    code = place.run(guest.command(boundary, ports, call.timeout, program, environment), log.feed, errors.extend)
     log.end()
     if outcome := guest.read_outcome(bytes(errors), boundary):
         return replace(outcome, broken=log.error) if outcome.streamed else outcome
@@ -184,7 +200,7 @@ def is_taken(port: int) -> bool:
     return False
 
 
-def summary(outcome: Outcome, call: Call) -> str:
+def summary(outcome: Outcome, call: Invocation) -> str:
     """The line that Lambda's log has for it, with what was really measured."""
     measured = (("init", outcome.init), ("invocation", outcome.invocation))
     times = [f"{what} {number:.1f} ms" for what, numbers in measured for number in numbers]
@@ -192,7 +208,7 @@ def summary(outcome: Outcome, call: Call) -> str:
     return ", ".join(times + memory)
 
 
-def check(outcome: Outcome, call: Call) -> None:
+def check(outcome: Outcome, call: Invocation) -> None:
     """`FunctionFailed` if Lambda would call it that."""
     if outcome.failed:
         raise FunctionFailed(f"{call.handler} failed.", _reason(outcome.body), "Its log stands above.")

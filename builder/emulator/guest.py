@@ -8,7 +8,7 @@ import http.client
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,8 +83,13 @@ def request(event: bytes) -> bytes:
     return "\r\n".join((*head, "", "")).encode() + event
 
 
-def command(boundary: str, ports: Ports, timeout: int, handler: str, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Starts the agent; ``environment`` is all that the function sees, ``timeout`` is its own, in seconds."""
+def command(
+    boundary: str, ports: Ports, timeout: int, program: Sequence[str], environment: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Starts the agent; ``program`` is the runtime with its arguments, ``environment`` all that the function sees.
+
+    ``timeout`` is the function's own, in seconds.
+    """
     return (
         "bash",
         f"{FOLDER}/{SCRIPT.name}",
@@ -100,8 +105,7 @@ def command(boundary: str, ports: Ports, timeout: int, handler: str, environment
         "--log-level=debug",
         f"--runtime-interface-emulator-address=127.0.0.1:{ports.events}",
         f"--runtime-api-address=127.0.0.1:{ports.runtime_api}",
-        "/opt/bootstrap",
-        handler,
+        *program,
     )
 
 

@@ -107,12 +107,16 @@ def _forward(process: "subprocess.Popen[bytes]", output: Output, errors: Output 
 
 
 @contextmanager
-def in_container(engine: Engine, image: str, scratch: Path, task: Path, memory: int) -> Iterator[Place]:
-    """In a container that is like Lambda: unprivileged, read-only but for /tmp, ``memory`` bytes, no network."""
+def in_container(engine: Engine, image: str, scratch: Path, task: Path | None, memory: int) -> Iterator[Place]:
+    """In a container that is like Lambda: unprivileged, read-only but for /tmp, ``memory`` bytes, no network.
+
+    Without a ``task``, layer and function are in the image.
+    """
     with TarArchive((0, 0)) as tar:
-        tar.add(scratch / "opt", "opt")
         tar.add(scratch / "var" / "invoke", "var/invoke")
-        tar.add(task, "var/task")
+        if task:
+            tar.add(scratch / "opt", "opt")
+            tar.add(task, "var/task")
         with (
             temporary_image(engine, image, tar) as prepared,
             Container(engine, prepared, ResourceLimits(memory + OVERHEAD, scratch=SCRATCH)) as container,

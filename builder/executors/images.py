@@ -27,7 +27,7 @@ from builder import DISTRIBUTION, ROOT
 from builder.disk import translate_os_errors
 from builder.errors import BadPins, FetchFailed, MissingTool, NoImage, WrongHash
 from builder.executors import EPOCH_VARIABLE
-from builder.executors.engine import Engine, innermost, translate_engine_errors
+from builder.executors.engine import Engine, innermost, other_processor, translate_engine_errors
 from builder.fetch import SOURCES_VARIABLE, fetch, file_sha256, is_local
 from builder.fetch.report import Report
 from builder.pins import Archive, Source
@@ -292,6 +292,8 @@ def make_debian(image: Image, machine: str, archive: Path, report: Report) -> Pa
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("E: ")] or ["no message"]
+        if "qemu user emulation" in errors[-1]:
+            raise other_processor(errors[-1].removeprefix("E: "))
         raise _cannot_be_made(image, errors[-1], errors)
     return archive
 

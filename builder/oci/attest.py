@@ -64,7 +64,7 @@ def _artifact(described: Described, written: Written) -> dict[str, Any]:
         "tag": described.tag,
         "root": written.root,
         "manifest": composed.image.manifest.descriptor.digest,
-        "config": composed.config.descriptor.digest,
+        "config": composed.image.config_digest,
         "base": {"name": described.base, "digest": composed.base.manifest.descriptor.digest},
         "layers": [
             {

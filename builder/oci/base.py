@@ -114,7 +114,7 @@ def _root_image(image: Known, arch: str, cache: Path, report: Report) -> Image:
     }
     config = json_blob(CONFIG, value)
     manifest = make_manifest(config.descriptor, (layer,))
-    return Image(image.name, manifest, value, (layer,), config.descriptor.digest)
+    return Image(image.name, manifest, config, value, (layer,))
 
 
 def created() -> str:

@@ -38,7 +38,8 @@ MOST_JSON = 4 << 20
 """Bytes of a manifest, a config or an index: registries take no larger ones."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_GZIP = b"\x1f\x8b\x08\0" + bytes(4) + b"\0\xff"
+GZIP_MAGIC = b"\x1f\x8b"
+_GZIP = GZIP_MAGIC + b"\x08\0" + bytes(4) + b"\0\xff"
 """Header of a gzip member: without name and date, of an unknown system."""
 
 

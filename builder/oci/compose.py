@@ -6,22 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from builder.artifacts.deterministic_zip import Entry
+from builder.emulator.call import ENVIRONMENT as OF_FUNCTIONS
 from builder.oci.base import created
-from builder.oci.blobs import CONFIG, Blob, Layer, compress_layer, json_blob
+from builder.oci.blobs import CONFIG, TAR, Layer, compress_layer, json_blob
 from builder.oci.reading import Image, make_manifest
 from builder.oci.tar import tar_pieces
 
 LAYER, TASK = "opt", "var/task"
 """Where Lambda has a layer and a function."""
 ENTRY_POINT = f"/{LAYER}/bootstrap"
-ENVIRONMENT = {
-    "LANG": "en_US.UTF-8",
-    "TZ": ":UTC",
-    "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-    "LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
-    "LAMBDA_TASK_ROOT": f"/{TASK}",
-    "LAMBDA_RUNTIME_DIR": "/var/runtime",
-}
+ENVIRONMENT = {name: value for name, value in OF_FUNCTIONS.items() if not name.startswith("AWS_")}
 """What Lambda sets for a function of a zip and not for one of an image: AWS's base images bring it themselves."""
 
 
@@ -45,7 +39,6 @@ class Composed:
     """An image that was made."""
 
     image: Image
-    config: Blob
     base: Image
     own: tuple[Layer, ...]
     """Its own layers, above the base's: that of the interpreter, and that of the function if there is one."""
@@ -76,11 +69,16 @@ def compose(parts: Parts, base_name: str, base: Image) -> Composed:
         ValueError: a file's path cannot be in an image.
     """
     own = (layer_of(parts.layer), *((function_of(parts.function),) if parts.function else ()))
-    layers = (*base.layers, *own)
+    layers = (*map(_compressed, base.layers), *own)
     value = _config(parts, base_name, base, layers)
     config = json_blob(CONFIG, value)
     manifest = make_manifest(config.descriptor, layers)
-    return Composed(Image(parts.name, manifest, value, layers, config.descriptor.digest), config, base, own)
+    return Composed(Image(parts.name, manifest, config, value, layers), base, own)
+
+
+def _compressed(layer: Layer) -> Layer:
+    """A layer of the base: as it is, unless it is what an engine gives out, a plain archive; registries want none."""
+    return compress_layer((layer.blob.read(),)) if layer.blob.descriptor.media_type == TAR else layer
 
 
 def _config(parts: Parts, base_name: str, base: Image, layers: tuple[Layer, ...]) -> dict[str, Any]:

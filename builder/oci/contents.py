@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any
 
 from builder.errors import BadImage
-from builder.oci.blobs import GZIP, TAR, Layer, damaged
+from builder.oci.blobs import GZIP, GZIP_MAGIC, TAR, Layer, damaged
 from builder.oci.tar import WHITEOUT
 
 OPAQUE = f"{WHITEOUT}{WHITEOUT}.opq"
@@ -92,9 +92,9 @@ class _Hashing:
 
 @contextmanager
 def _open(layer: Layer) -> Iterator[Any]:
-    content = BytesIO(layer.blob.read())
-    if layer.blob.descriptor.media_type == TAR:
-        yield _Hashing(content)
-    else:
-        with gzip.GzipFile(fileobj=content) as file:
+    content = layer.blob.read()
+    if content.startswith(GZIP_MAGIC):
+        with gzip.GzipFile(fileobj=BytesIO(content)) as file:
             yield _Hashing(file)
+    else:  # Docker pushes what it pulled as a plain tar with the media type of a compressed one
+        yield _Hashing(BytesIO(content))

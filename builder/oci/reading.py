@@ -16,6 +16,7 @@ from typing import Any
 from builder.errors import BadImage
 from builder.oci.blobs import (
     CONFIG,
+    GZIP_MAGIC,
     INDEX,
     MANIFEST,
     MOST_JSON,
@@ -24,6 +25,7 @@ from builder.oci.blobs import (
     Blobs,
     Descriptor,
     Layer,
+    blob,
     blob_of,
     damaged,
     digest_of,
@@ -38,7 +40,6 @@ ARCHITECTURES: Mapping[str, str] = {"x86_64": "amd64", "arm64": "arm64"}
 
 _DEEPEST = 4
 """Indexes in indexes."""
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,16 @@ class Image:
     name: str
     """Where it is from."""
     manifest: Blob
+    config_blob: Blob
     config: Mapping[str, Any]
-    """https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md"""
+    """What that says: https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md"""
     layers: tuple[Layer, ...]
     """From the bottom up."""
-    config_digest: str
-    """What engines know an image by: it says which layers and which configuration, not how layers are compressed."""
+
+    @property
+    def config_digest(self) -> str:
+        """What engines know an image by: it says which layers and which settings, not how layers are compressed."""
+        return self.config_blob.descriptor.digest
 
     @property
     def architecture(self) -> str:
@@ -136,7 +141,7 @@ def _image(blobs: Blobs, descriptor: Descriptor, manifest: Mapping[str, Any]) ->
     if len(diff_ids) != len(layers):
         raise ValueError(f"{len(layers)} layers, and {len(diff_ids)} in the config")
     paired = tuple(Layer(blob_of(blobs, layer), diff_id) for layer, diff_id in zip(layers, diff_ids, strict=True))
-    return Image(blobs.name, blob_of(blobs, descriptor), config, paired, about_config.digest)
+    return Image(blobs.name, blob_of(blobs, descriptor), blob_of(blobs, about_config), config, paired)
 
 
 class _Folder:
@@ -203,15 +208,15 @@ def _of_docker(files: _Files) -> Iterator[Image]:
             layers = tuple(
                 _docker_layer(files, name, diff_id) for name, diff_id in zip(entry["Layers"], diff_ids, strict=True)
             )
-            about_config = Descriptor(CONFIG, digest_of(content), len(content))
-            yield Image(files.name, make_manifest(about_config, layers), config, layers, about_config.digest)
+            about_config = blob(CONFIG, content)
+            yield Image(files.name, make_manifest(about_config.descriptor, layers), about_config, config, layers)
     except (LookupError, TypeError, ValueError) as error:
         raise damaged(files.name, f"Its manifest.json: {type(error).__name__}: {error}.") from error
 
 
 def _docker_layer(files: _Files, name: str, diff_id: str) -> Layer:
     content = files.content(name)
-    if content.startswith(_GZIP_MAGIC):
+    if content.startswith(GZIP_MAGIC):
         raise ValueError(f"{name} is compressed, which this format does not know")
     if digest_of(content) != diff_id:
         raise ValueError(f"{name} is {digest_of(content)}, not {diff_id}")

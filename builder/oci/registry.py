@@ -91,6 +91,8 @@ class Registry:
                 answer = self._ask(url)
         except requests.RequestException as error:
             raise self._failed(f"{url}: {error}") from error
+        if answer.status_code != 200:
+            answer.close()
         if answer.status_code == 404:
             raise damaged(self.name, f"{url}: the registry does not have it.")
         if answer.status_code != 200:

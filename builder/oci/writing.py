@@ -15,12 +15,16 @@ from typing import Any
 from builder.artifacts.deterministic_zip import FILE
 from builder.oci.blobs import INDEX, Blob, json_blob
 from builder.oci.compose import Composed
+from builder.oci.reading import Image
 from builder.oci.tar import end_of_archive, file_pieces
 
 REFERENCE = "org.opencontainers.image.ref.name"
 """Annotation: the tag in a layout. Engines take the whole name, with the repository."""
 IMAGE_NAME = "io.containerd.image.name"
 """Annotation: the same, for containerd."""
+
+
+_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ def write_layout(images: Sequence[Composed], tags: Mapping[str, str], tag: str, 
     ``tag`` is the name for all, ``tags`` those for Docker, which knows one image under a name: by architecture, as
     OCI calls it.
     """
-    blobs = {each.descriptor.digest: each for image in images for each in _blobs(image)}
+    blobs = {each.descriptor.digest: each for image in images for each in _blobs(image.image)}
     root = images[0].image.manifest
     if len(images) > 1:
         root = json_blob(INDEX, _index([(each.image.manifest, {"platform": _platform(each)}) for each in images]))
@@ -48,17 +52,28 @@ def write_layout(images: Sequence[Composed], tags: Mapping[str, str], tag: str, 
     extra = {"annotations": {IMAGE_NAME: tag, REFERENCE: short}}
     texts = {
         "index.json": _json(_index([(root, extra)])),
-        "oci-layout": _json({"imageLayoutVersion": "1.0.0"}),
+        "oci-layout": _LAYOUT,
     }
     _write_folder(folder, texts, blobs)
-    loading = [_for_docker(image, tags[image.image.architecture]) for image in images]
+    loading = [_for_docker(each.image, tags[each.image.architecture]) for each in images]
     sha256, size = _write_archive(archive, {**texts, "manifest.json": _json(loading)}, blobs)
     return Written(sha256, size, root.descriptor.digest)
 
 
-def _blobs(composed: Composed) -> Iterator[Blob]:
-    yield from (composed.image.manifest, composed.config)
-    yield from (layer.blob for layer in composed.image.layers)
+def write_untagged(image: Image, archive: Path) -> None:
+    """An archive by which an engine gets an image without a name for it."""
+    blobs = {each.descriptor.digest: each for each in _blobs(image)}
+    texts = {
+        "index.json": _json(_index([(image.manifest, {})])),
+        "manifest.json": _json([_for_docker(image, None)]),
+        "oci-layout": _LAYOUT,
+    }
+    _write_archive(archive, texts, blobs)
+
+
+def _blobs(image: Image) -> Iterator[Blob]:
+    yield from (image.manifest, image.config_blob)
+    yield from (layer.blob for layer in image.layers)
 
 
 def _index(entries: Sequence[tuple[Blob, dict[str, Any]]]) -> dict[str, Any]:
@@ -72,10 +87,10 @@ def _platform(composed: Composed) -> dict[str, str]:
     return {key: str(config[key]) for key in ("architecture", "os", "variant") if key in config}
 
 
-def _for_docker(composed: Composed, tag: str) -> dict[str, Any]:
+def _for_docker(image: Image, tag: str | None) -> dict[str, Any]:
     """https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md, of combined archives."""
-    layers = [_place(layer.blob.descriptor.digest) for layer in composed.image.layers]
-    return {"Config": _place(composed.config.descriptor.digest), "Layers": layers, "RepoTags": [tag]}
+    layers = [_place(layer.blob.descriptor.digest) for layer in image.layers]
+    return {"Config": _place(image.config_digest), "Layers": layers, "RepoTags": [tag] if tag else None}
 
 
 def _place(digest: str) -> str:

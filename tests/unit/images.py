@@ -62,10 +62,17 @@ class Layout:
         return self.folder
 
 
-def base(folder: Path, *archs: str, **options: Any) -> Path:
-    """A layout with a base for each architecture (OCI's names): glibc's loader, and nothing else."""
+def base(folder: Path, *archs: str, nested: bool = False, **options: Any) -> Path:
+    """A layout with a base for each architecture (OCI's names): glibc's loader, and nothing else.
+
+    ``nested``: they are in an index of their own, as in a registry.
+    """
     layout = Layout(folder)
-    return layout.index(*(layout.image({LOADERS[arch]: b"loader"}, arch=arch, **options) for arch in archs))
+    images = [layout.image({LOADERS[arch]: b"loader"}, arch=arch, **options) for arch in archs]
+    if nested:
+        inner = {"schemaVersion": 2, "mediaType": f"{OCI}.index.v1+json", "manifests": images}
+        images = [layout.blob(f"{OCI}.index.v1+json", json.dumps(inner).encode())]
+    return layout.index(*images)
 
 
 def archived(layout: Path, path: Path, mode: Literal["w", "w:gz"] = "w") -> Path:

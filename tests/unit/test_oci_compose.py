@@ -20,7 +20,7 @@ from builder.oci.reading import Image, choose, open_path
 from builder.oci.writing import Written, write_layout
 
 from .fakes import ROOT
-from .images import base
+from .images import base, docker_archive
 
 LAYER = (
     Entry("bootstrap", b"#!/opt/bin/tiny\n", EXECUTABLE),
@@ -58,6 +58,14 @@ def test_the_base_comes_first_and_its_layers_keep_their_digests(small_base: tupl
     config = composed.image.config
     assert config["rootfs"]["diff_ids"] == [layer.diff_id for layer in composed.image.layers]
     assert len(config["history"]) == 2  # this base tells nothing of its own
+
+
+def test_a_base_that_is_not_compressed_is(tmp_path: Path) -> None:
+    path = docker_archive(tmp_path / "base.tar", {"etc/name": b"small" * 100})
+    with open_path(path) as (below,):
+        layer = compose(PARTS, "small", below).image.layers[0]
+        assert layer.diff_id == below.layers[0].diff_id == below.layers[0].blob.descriptor.digest
+        assert gzip.decompress(layer.blob.read()) == below.layers[0].blob.read()
 
 
 def test_the_layer_is_the_same_on_every_base_and_with_every_function(small_base: tuple[Image, ...]) -> None:

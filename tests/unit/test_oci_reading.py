@@ -205,6 +205,16 @@ def test_a_manifest_or_a_config_that_is_wrong_is_told(
     assert why in refused(rewritten(tmp_path / "image", change, part))
 
 
+def test_a_plain_archive_that_is_called_a_compressed_one_is_read(tmp_path: Path) -> None:
+    """Docker 20.10 pushes such layers, where it has pulled them as plain archives."""
+    made = Layout(tmp_path)
+    about = made.image(FILES)
+    manifest = json.loads((tmp_path / "blobs" / about["digest"].replace(":", "/")).read_bytes())
+    manifest["layers"] = [made.blob(f"{OCI}.layer.v1.tar+gzip", tar_of(FILES))]
+    with open_path(made.index(made.blob(about["mediaType"], json.dumps(manifest).encode()))) as (image,):
+        assert files_of(image) == FILES
+
+
 def test_a_layer_of_another_kind_is_refused_when_it_is_to_be_looked_into(tmp_path: Path) -> None:
     def change(manifest: dict[str, Any]) -> None:
         manifest["layers"][0]["mediaType"] = f"{OCI}.layer.v1.tar+zstd"

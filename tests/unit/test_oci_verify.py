@@ -166,9 +166,8 @@ def _with_layers(composed: Composed, layers: tuple[Layer, ...]) -> Composed:
     value = {**composed.image.config, "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]}}
     config = json_blob(CONFIG, value)
     manifest = make_manifest(config.descriptor, layers)
-    return replace(
-        composed, config=config, image=replace(composed.image, config=value, layers=layers, manifest=manifest)
-    )
+    image = replace(composed.image, config_blob=config, config=value, layers=layers, manifest=manifest)
+    return replace(composed, image=image)
 
 
 def special(name: str, **fields: Any) -> bytes:
