@@ -317,7 +317,10 @@ def make_parser() -> argparse.ArgumentParser:
         help="an image is an archive, a folder with an OCI layout, or HOST/NAME@sha256:… of a registry",
     )
     check.add_argument(
-        "--manifest", type=Path, metavar="FILE", help="the manifest (default: the one in dist/ that speaks of it)"
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="the manifest, or for an image a folder with several (default: the one in dist/ that speaks of it)",
     )
     check.add_argument("--rebuild", action="store_true", help="also build it from nothing and compare")
     check.set_defaults(command=verify_zip)

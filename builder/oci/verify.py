@@ -46,14 +46,16 @@ def is_image(name: str) -> bool:
 def verify_image(name: str, manifest: Path | None, folders: Sequence[Path], report: Report) -> tuple[Expected, ...]:
     """Checks every image that a file, a folder or a reference stands for; what their layers should be.
 
-    By default the manifests are those in some folders, images' before layers'.
+    ``manifest`` is a file, or a folder with one for each architecture. By default the manifests are those in some
+    folders, images' before layers'.
 
     Raises:
         ManifestMismatch: something differs, and what; or no manifest speaks of an image.
         BadImage: it is no image, or damaged.
         FetchFailed: its registry does not give it.
     """
-    claims = [_read_claim(manifest)] if manifest else [_read_claim(path) for path in _manifests(folders)]
+    named = [manifest] if manifest and not manifest.is_dir() else list(_manifests([manifest] if manifest else folders))
+    claims = [_read_claim(path) for path in named]
     with ExitStack() as stack:
         if reference := Reference.parse(name):
             images = images_in(stack.enter_context(Registry(reference)))
@@ -128,6 +130,8 @@ def _read(image: Image, claims: Sequence[Claim]) -> _Contents:
                 problems.append(f"layer {member.layer} removes {removed or 'everything'}")
         elif member.path == LAYER and not member.info.isdir():
             problems.append(f"/{LAYER} is no folder")
+        elif member.path == LAYER and layers:  # what a lower layer says of it, ours says again
+            problems += _oddities(f"/{LAYER}", member)
         elif member.path.startswith(f"{LAYER}/"):
             path = member.path.removeprefix(f"{LAYER}/")
             layers[member.layer] = None

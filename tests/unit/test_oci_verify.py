@@ -112,6 +112,11 @@ def test_without_it_its_layer_is_known_by_the_layers_manifest(release: Release, 
     assert report.notes[1].endswith(f"no manifest speaks of its other layers: {below.diff_id}, {function.diff_id}")
 
 
+def test_a_folder_of_manifests_may_be_named(release: Release, report: RecordingReport) -> None:
+    verify_image(str(release.archive), release.images, (), report)
+    assert report.notes[1].endswith("is the one described there, to the byte")
+
+
 def test_another_function_on_the_same_layer_is_another_image(release: Release, report: RecordingReport) -> None:
     other = release.write(replace(PARTS, function=(Entry("function.py", b"other", FILE),)))
     release.verify(report, other)
@@ -192,6 +197,7 @@ def special(name: str, **fields: Any) -> bytes:
         (tar_of({".wh..wh..opq": b""}), "layer 3 removes everything"),
         (special("opt", type=tarfile.SYMTYPE, linkname="/tmp/opt"), "/opt is no folder"),
         (special("opt/lib", type=tarfile.DIRTYPE, mode=0o777), "lib has mode 777, not 755"),
+        (special("opt", type=tarfile.DIRTYPE, mode=0o700), "/opt has mode 700, not 755"),
         (special("opt/lib", type=tarfile.DIRTYPE, mode=0o755, uid=1000), "lib belongs to 1000:0, not to root"),
         (special("opt/spy", type=tarfile.FIFOTYPE), "spy is neither a file nor a link nor a folder"),
         (

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import struct
 import zipfile
@@ -13,7 +14,7 @@ import pytest
 
 from builder.artifacts import verify as module
 from builder.artifacts.deterministic_zip import EXECUTABLE, FILE, LINK, Entry, write_zip
-from builder.artifacts.verify import rebuild, verify
+from builder.artifacts.verify import read_expected, rebuild, rebuild_layer, verify
 from builder.errors import ManifestMismatch, NotReproducible, StepFailed
 from builder.platform import Platform
 
@@ -238,6 +239,21 @@ def test_a_zip_that_agrees_with_a_false_manifest_does_not_survive_the_rebuild(
     with pytest.raises(NotReproducible) as caught:
         rebuilt(path)
     assert caught.value.why == "bootstrap has 22 bytes, not 25"
+
+
+def test_the_files_of_an_image_are_compared_with_a_rebuild(
+    path: Path, tmp_path: Path, rebuilt: Rebuild, report: RecordingReport
+) -> None:
+    release(tmp_path / "builder" / "gives")
+    rebuilt(path)  # only for what it prepares
+    expected = read_expected(path.with_suffix(".manifest.json"))
+    rebuild_layer(expected, tmp_path / "downloads", report)
+    assert report.notes[-1] == f"{path.stem}: the rebuild gives the same files"
+    shutil.rmtree(tmp_path / "builder" / "gives")
+    release(tmp_path / "builder" / "gives", replaced("lib/x", content=b"other"))
+    with pytest.raises(NotReproducible, match="give another") as caught:
+        rebuild_layer(expected, tmp_path / "downloads", report)
+    assert caught.value.why == "lib/x differs"
 
 
 def test_a_rebuild_that_fails_proves_nothing(path: Path, rebuilt: Rebuild) -> None:
