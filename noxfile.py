@@ -252,6 +252,13 @@ def package_function(session: nox.Session) -> None:
 
 
 @nox.session
+def build_image(session: nox.Session) -> None:
+    """Write the layer as a container image: `-- [--base NAME|FILE] [--source DIR --handler mod.fn] [--arch]`."""
+    install(session, "build")
+    session.run("python", "-m", "builder", "build-image", *session.posargs)
+
+
+@nox.session
 def publish_layer(session: nox.Session) -> None:
     """Publish the layer, once per region: `-- --name NAME --region R1,R2 [--public] [--dry-run]`."""
     install(session, "publish")

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,8 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from builder import DIST
-from builder.cli import main
+from builder import DIST, ROOT
 from builder.errors import BadPins, FetchFailed, ManifestMismatch
 from builder.vulnerabilities import databases
 from builder.vulnerabilities.audit import ASSESSED, audit, read_assessed, read_sbom
@@ -247,13 +248,16 @@ def test_an_assessed_one_is_no_error_and_is_told(tmp_path: Path, report: Recordi
     assert ([each.identifier for each in result.open], result.assessed) == (["CVE-2"], {"CVE-1": "not compiled"})
 
 
-def test_the_command_ends_with_its_own_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    copy = a_copy(tmp_path / "nvd", y=[a_record(versionEndExcluding="3.0"), a_record("CVE-2026-7", "zlib:zlib:*")])
-    assert main(["audit-cves", f"--database={copy}"]) == 54
-    said = capsys.readouterr()
-    assert "CVE-2026-7  HIGH 7.5  zlib " in said.out
-    assert "CVE-2026-0001" not in said.out
-    assert "1 vulnerabilities are known of zlib." in said.err
-    quiet = a_copy(tmp_path / "quiet", y=[a_record(versionEndExcluding="3.0")])
-    assert main(["audit-cves", f"--database={quiet}"]) == 0
-    assert "nothing is known" in capsys.readouterr().out
+def test_the_command_ends_with_its_own_code(tmp_path: Path) -> None:
+    def run(database: Path) -> "subprocess.CompletedProcess[str]":
+        command = (sys.executable, "-m", "builder", "audit-cves", f"--database={database}")
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    older = a_record(versionEndExcluding="3.0")
+    done = run(a_copy(tmp_path / "nvd", y=[older, a_record("CVE-2026-7", "zlib:zlib:*")]))
+    assert done.returncode == 54
+    assert "CVE-2026-7  HIGH 7.5  zlib " in done.stdout
+    assert "CVE-2026-0001" not in done.stdout
+    assert "1 vulnerabilities are known of zlib." in done.stderr
+    done = run(a_copy(tmp_path / "quiet", y=[older]))
+    assert (done.returncode, "nothing is known" in done.stdout) == (0, True)

@@ -24,7 +24,7 @@ PARSERS: dict[str, tuple[MakeParser, str]] = {
     **dict.fromkeys(
         (
             *("build_layer", "reproduce", "release", "check_dist", "verify", "update_pins", "download", "store"),
-            *("invoke", "package_function", "audit_cves"),
+            *("invoke", "package_function", "build_image", "audit_cves"),
         ),
         (builder.cli.make_parser, "builder"),
     ),
@@ -43,7 +43,7 @@ PARSERS: dict[str, tuple[MakeParser, str]] = {
 
 CHAPTERS: dict[str, tuple[str, ...]] = {
     "Build and verify": ("build_layer", "verify", "reproduce", "download", "audit_cves", "store"),
-    "Functions": ("invoke", "package_function", "publish_layer", "deploy_function"),
+    "Functions": ("invoke", "package_function", "build_image", "publish_layer", "deploy_function"),
     "Tests": (
         *("tests", "test_in_container", "test_in_al2", "test_in_al2023", "test_containers", "examples", "lint"),
         *("conformance", "regrtest", "wheels", "fuzz", "soak", "prove_patches"),

@@ -33,7 +33,8 @@ def page(schema: Path = SCHEMA) -> str:
         if _is_compound(definition):
             item = definition.get("items", definition)
             rows = list(_rows(root, item, ""))
-            parts += [f"\n## {name}\n", TABLE, *rows]
+            about = f"\n{text}\n" if (text := definition.get("description", "")) else ""
+            parts += [f"\n## {name}\n{about}", TABLE, *rows]
     return "".join(parts)
 
 
@@ -70,6 +71,8 @@ def _type(root: Mapping[str, Any], node: Mapping[str, Any]) -> str:
         return f"`{json.dumps(node['const'])}`"
     if "enum" in node:
         return " or ".join(f"`{value}`" for value in node["enum"])
+    if "oneOf" in node:
+        return " or ".join(_type(root, each) for each in node["oneOf"])
     if node["type"] == "array":
         return f"array of {_type(root, node['items'])}"
     pattern = str(node.get("pattern", "")).replace("|", "\\|")

@@ -23,7 +23,7 @@ ANCHOR = re.compile(r'^<a id="([^"]+)"></a>$', re.MULTILINE)
 CHAPTERS = {
     "Learn": ("docs/tutorial",),
     "How to": (
-        *("docs/build", "docs/invoke", "docs/packages", "docs/publish", "docs/cold-start", "docs/arm64"),
+        *("docs/build", "docs/invoke", "docs/packages", "docs/publish", "docs/images", "docs/cold-start", "docs/arm64"),
         *("docs/products", "docs/prove-patches", "examples/README"),
     ),
     "Reference": (
