@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,30 @@ def test_what_an_engine_pushes_is_the_same_image_whoever_compressed_it(
     done = run("verify", f"{name}@{digest}", f"--manifest={built.manifest}")
     assert done.returncode == 0, done.stderr
     assert f"the image {digest} is the one described there" in done.stderr
+
+
+def test_an_image_that_somebody_builds_on_it_is_known_by_its_layer(
+    engine: Engine, built: Built, loaded: str, tmp_path: Path
+) -> None:
+    dockerfile = f'FROM {loaded}\nENV MORE=theirs\nCMD ["function.other"]\n'.encode()
+    said = list(engine.api.build(fileobj=BytesIO(dockerfile), tag="theirs:1", rm=True, decode=True))
+    assert not [line for line in said if "error" in line]
+    try:
+        with (tmp_path / "theirs.tar").open("wb") as file:
+            file.writelines(engine.api.get_image("theirs:1"))
+    finally:
+        engine.api.remove_image("theirs:1", force=True)
+    layers = json.loads(built.manifest.read_text(encoding="utf-8"))
+    layers["artifacts"] = [artifact for artifact in layers["artifacts"] if artifact["kind"] == "zip"]
+    (tmp_path / "layer.json").write_text(json.dumps(layers), encoding="utf-8")
+    done = run("verify", str(tmp_path / "theirs.tar"), f"--manifest={tmp_path / 'layer.json'}")
+    assert done.returncode == 0, done.stderr
+    function = built.described["layers"][-1]["diff_id"]
+    assert (
+        f"no manifest speaks of its other layers: {built.described['layers'][0]['diff_id']}, {function}" in done.stderr
+    )
+    done = run("verify", str(tmp_path / "theirs.tar"), f"--manifest={built.manifest}")
+    assert (done.returncode, "its configuration is sha256:" in done.stderr) == (30, True)
 
 
 def test_a_base_is_taken_out_of_a_registry_by_its_digest(tmp_path: Path, registry: str) -> None:
