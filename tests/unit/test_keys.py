@@ -54,7 +54,11 @@ def test_without_packages_the_code_that_installs_them_rebuilds_nothing() -> None
 
 
 @pytest.mark.parametrize(
-    "folder", ["aws", "cli", "emulator", "executors", "fetch", "plan", "recipes", "update", "artifacts", "interpreters"]
+    "folder",
+    [
+        *("aws", "cli", "emulator", "executors", "fetch", "functions", "oci", "plan", "recipes", "update"),
+        *("artifacts", "interpreters"),
+    ],
 )
 def test_a_remark_in_other_code_of_a_folder_rebuilds_nothing(folder: str) -> None:
     others = [path for path in FILES.below(f"builder/{folder}") if path.endswith(".py") and path not in CODE]
