@@ -6,6 +6,7 @@ https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,9 @@ from builder.oci.reading import Image
 from builder.oci.tar import end_of_archive, file_pieces
 
 REFERENCE = "org.opencontainers.image.ref.name"
-"""Annotation: the tag in a layout. Engines take the whole name, with the repository."""
+"""Annotation: the tag in a layout."""
 IMAGE_NAME = "io.containerd.image.name"
-"""Annotation: the same, for containerd."""
+"""Annotation: the whole name, for containerd."""
 
 
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -49,7 +50,7 @@ def write_layout(images: Sequence[Composed], tags: Mapping[str, str], tag: str, 
         root = json_blob(INDEX, _index([(each.image.manifest, {"platform": _platform(each)}) for each in images]))
         blobs[root.descriptor.digest] = root
     short = tag.rpartition(":")[2]
-    extra = {"annotations": {IMAGE_NAME: tag, REFERENCE: short}}
+    extra = {"annotations": {IMAGE_NAME: _whole(tag), REFERENCE: short}}
     texts = {
         "index.json": _json(_index([(root, extra)])),
         "oci-layout": _LAYOUT,
@@ -58,6 +59,14 @@ def write_layout(images: Sequence[Composed], tags: Mapping[str, str], tag: str, 
     loading = [_for_docker(each.image, tags[each.image.architecture]) for each in images]
     sha256, size = _write_archive(archive, {**texts, "manifest.json": _json(loading)}, blobs)
     return Written(sha256, size, root.descriptor.digest)
+
+
+def _whole(tag: str) -> str:
+    """A name with its registry, which is Docker's own if none is said."""
+    host, slash, _ = tag.partition("/")
+    if slash and (host == "localhost" or re.search(r"[.:]", host)):
+        return tag
+    return f"docker.io/{tag}" if slash else f"docker.io/library/{tag}"
 
 
 def write_untagged(image: Image, archive: Path) -> None:

@@ -142,6 +142,25 @@ def test_several_architectures_are_one_index(small_base: tuple[Image, ...], tmp_
             assert choose(images, arch, "it").manifest.read()
 
 
+@pytest.mark.parametrize(
+    ("tag", "whole"),
+    [
+        ("hello:1", "docker.io/library/hello:1"),
+        ("mine/hello:1", "docker.io/mine/hello:1"),
+        ("localhost/hello:1", "localhost/hello:1"),
+        ("127.0.0.1:5000/hello:1", "127.0.0.1:5000/hello:1"),
+        ("registry.example/a/hello:1", "registry.example/a/hello:1"),
+    ],
+)
+def test_containerd_reads_the_whole_name(small_base: tuple[Image, ...], tmp_path: Path, tag: str, whole: str) -> None:
+    write_layout([compose(PARTS, "small", small_base[0])], {"amd64": tag}, tag, tmp_path / "a.oci", tmp_path / "a.tar")
+    (entry,) = json.loads((tmp_path / "a.oci" / "index.json").read_text(encoding="utf-8"))["manifests"]
+    assert entry["annotations"] == {
+        "io.containerd.image.name": whole,
+        "org.opencontainers.image.ref.name": "1",
+    }
+
+
 def test_docker_finds_each_architecture_under_a_name_of_its_own(small_base: tuple[Image, ...], tmp_path: Path) -> None:
     composed = [compose(PARTS, "small", image) for image in small_base]
     done = written(composed, tmp_path / "out")
