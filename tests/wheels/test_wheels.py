@@ -13,9 +13,10 @@ import pytest
 
 from builder.errors import BuildError, NotLocked, NoWheel
 from tools.support import wheels
-from tools.wheels.__main__ import run_tasks, split_lines, tasks
+from tools.wheels.__main__ import run_tasks, tasks
 from tools.wheels.environments import HERE
 from tools.wheels.guest import extension_modules, top_level_modules
+from tools.wheels.lines import split_lines
 from tools.wheels.packages import REQUIREMENTS, Excluded, Packages, load_packages
 from tools.wheels.table import ImportResult, ScenarioResult, document, problems
 

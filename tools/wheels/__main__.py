@@ -1,20 +1,29 @@
-"""The command line: imports packages, runs scenarios, prints each result, and writes docs/wheels.md."""
+"""The command line: imports packages and runs scenarios, or libraries' own tests, and writes docs/wheels.md."""
 
 import argparse
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from builder.console import Terminal
 from builder.context import cache_folder, report_errors
 from builder.errors import BuildError
 from tools.support.product import PRODUCT, ROOT, interpreter
+from tools.support.sdists import locked_packages
 from tools.support.wheels import DEBIAN_11, cached_wheels
 from tools.wheels.environments import Environment, in_container, on_host
+from tools.wheels.lines import split_lines
 from tools.wheels.packages import REQUIREMENTS, Packages, load_packages
+from tools.wheels.suite_places import in_container as suites_in_container
+from tools.wheels.suite_places import on_host as suites_on_host
+from tools.wheels.suite_run import GUEST, HERE, lay_out, print_result, rival, run_suites, version_of
+from tools.wheels.suite_table import Run, read_runs, with_section, write_run
+from tools.wheels.suites import REQUIREMENTS as SUITES
+from tools.wheels.suites import load_suites
+from tools.wheels.suites import problems as suite_problems
 from tools.wheels.table import SCENARIOS, ImportResult, ScenarioResult, document, problems
 
 DOCUMENT = ROOT / "docs" / "wheels.md"
@@ -22,22 +31,23 @@ IMAGE, SYSTEM = "debian11", "a container of Debian 11 (glibc 2.31)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Only a complete run in the default image writes the table."""
-    options = make_parser().parse_args(arguments)
-    return report_errors(lambda terminal: _run(options, terminal))
-
-
-def make_parser() -> argparse.ArgumentParser:
+    """Only a complete run writes the page: that of imports in the default image, for the default product."""
     parser = argparse.ArgumentParser(prog="wheels", description=__doc__)
-    parser.add_argument("name", nargs="*", help="only packages and scenarios whose name contains one of these")
+    parser.add_argument("name", nargs="*", help="only packages, scenarios and suites whose name contains one of these")
+    parser.add_argument(
+        "--test-suites", action="store_true", help="run libraries' own tests here and on another Python"
+    )
     environment = parser.add_mutually_exclusive_group()
-    environment.add_argument("--image", default=IMAGE, metavar="NAME", help="container image (default: %(default)s)")
+    environment.add_argument("--image", metavar="NAME", help=f"container image for imports (default: {IMAGE})")
     environment.add_argument("--on-host", action="store_true", help="run without a container")
-    return parser
+    options = parser.parse_args(arguments)
+    if options.test_suites and options.image:
+        parser.error("--test-suites has a system of its own: the other interpreter is in it")
+    return report_errors(lambda terminal: (_run_suites if options.test_suites else _run)(options, terminal))
 
 
 def _run(options: argparse.Namespace, terminal: Terminal) -> None:
-    packages, cache = load_packages(), cache_folder()
+    packages, cache, image = load_packages(), cache_folder(), options.image or IMAGE
     with tempfile.TemporaryDirectory(prefix="layer-") as folder:
         python = interpreter(Path(folder))
         terminal.note("installing the packages, unless they are cached")
@@ -45,19 +55,52 @@ def _run(options: argparse.Namespace, terminal: Terminal) -> None:
         if options.on_host:
             selected = on_host(Path(python), site)
         else:
-            selected = in_container(options.image, Path(python), site, cache, terminal)
+            selected = in_container(image, Path(python), site, cache, terminal)
         with selected as run:
             imports, scenarios = run_tasks(run, tasks(packages, options.name))
     found = list(problems(packages, imports, scenarios))
     importable, complete = (sum(getattr(result, what) for result in imports) for what in ("importable", "complete"))
     print(f"{importable} of {len(imports)} packages import, {complete} of them completely")
-    if not (options.name or options.on_host) and options.image == IMAGE and PRODUCT.default:
-        unfinished = DOCUMENT.with_name(f"{DOCUMENT.name}.part")
-        unfinished.write_text(document(packages, imports, scenarios, SYSTEM), encoding="utf-8")
-        os.replace(unfinished, DOCUMENT)
+    if not (options.name or options.on_host) and image == IMAGE and PRODUCT.default:
+        _write(with_section(document(packages, imports, scenarios, SYSTEM), load_suites(), read_runs()))
     if found:
         do = "See what changed; if that is intended, say why in tools/wheels/packages.toml."
         raise BuildError("Packages do not behave as packages.toml says.", "\n       ".join(found), do)
+
+
+def _run_suites(options: argparse.Namespace, terminal: Terminal) -> None:
+    every, cache = load_suites(), cache_folder()
+    suites = [suite for suite in every if not options.name or any(name in suite.library for name in options.name)]
+    locked = locked_packages(SUITES)
+    with tempfile.TemporaryDirectory(prefix="suites-") as name:
+        folder = Path(name)
+        python = interpreter(folder)
+        other = rival(folder / "rival")
+        terminal.note("fetching wheels and sdists, unless they are cached")
+        files = {
+            **other.files,
+            "opt": Path(python).parents[1],
+            "site": cached_wheels(SUITES, python, cache, DEBIAN_11),
+            "suites": lay_out(suites, locked, cache, folder / "suites"),
+            "wheels": GUEST.parent,
+        }
+        selected = suites_on_host(files, cache) if options.on_host else suites_in_container(files, cache, terminal)
+        with selected as place:
+            versions = [version_of(place, each) for each in (HERE, other.python)]
+            compared = run_suites(place, suites, locked, other.python, print_result)
+    found = [problem for suite in suites for problem in suite_problems(suite, compared[suite.library])]
+    if not options.name:
+        write_run(PRODUCT.name, Run(versions[0], other.name, versions[1], compared))
+        _write(with_section(DOCUMENT.read_text(encoding="utf-8"), every, read_runs()))
+    if found:
+        do = "Find out why; if the layer is right, say so in tools/wheels/suites.toml."
+        raise BuildError("Suites do not end as suites.toml says.", "\n       ".join(found), do)
+
+
+def _write(page: str) -> None:
+    unfinished = DOCUMENT.with_name(f"{DOCUMENT.name}.part")
+    unfinished.write_text(page, encoding="utf-8")
+    os.replace(unfinished, DOCUMENT)
 
 
 def tasks(packages: Packages, names: Sequence[str]) -> list[str]:
@@ -96,19 +139,6 @@ def run_tasks(run: Environment, todo: Sequence[str]) -> tuple[list[ImportResult]
         do = "The last lines above say more."
         raise BuildError("The imports did not finish.", f"guest.py ended with exit code {code}.", do)
     return imports, scenarios
-
-
-def split_lines(callback: Callable[[bytes], object]) -> Callable[[bytes], None]:
-    """Chunks as they come from a pipe or a socket → whole lines."""
-    rest = b""
-
-    def receive(chunk: bytes) -> None:
-        nonlocal rest
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            callback(line)
-
-    return receive
 
 
 if __name__ == "__main__":

@@ -124,12 +124,12 @@ def document(
     for result in incomplete:
         for module, message in result.failures.items():
             why = packages.expected_failures.get((result.name, module), "**not explained**")
-            text += f"| {result.name} | `{module}` | `{_line(message)}` | {why} |\n"
+            text += f"| {result.name} | `{module}` | `{one_line(message)}` | {why} |\n"
     text += "\n## Work\n\nPrograms of `tools/wheels/scenarios/`, and what they print.\n\n| | | |\n| --- | --- | --- |\n"
     for scenario in scenarios:
-        outcome = _line(scenario.output) or "✓"
+        outcome = one_line(scenario.output) or "✓"
         for failure in scenario.failures.values():
-            outcome = f"**{_line(failure)}**"
+            outcome = f"**{one_line(failure)}**"
         text += f"| `{scenario.name}` | {scenario.description} | {outcome} |\n"
     text += (
         "\n## Packages\n\nglibc: the oldest that is named inside a wheel; Amazon Linux 2 has 2.26, 2023 has 2.34.\n\n"
@@ -142,5 +142,6 @@ def document(
     return text
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
+    """What fits into a cell of a table."""
     return " ".join(text.replace("|", "\\|").split())[:200]
