@@ -74,6 +74,7 @@ def _download(package: LockedPackage, folder: Path) -> Path:
     for name in BACKENDS:
         path = backends.joinpath(*name.split(".")).with_suffix(".py")
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_name("__init__.py").touch()  # else an installed package of this name goes before it
         path.write_text(_BACKEND, encoding="utf-8")
     requirement.write_text(f"{package}\n", encoding="utf-8")
     command = (

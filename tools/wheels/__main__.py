@@ -22,7 +22,7 @@ from tools.wheels.suite_places import on_host as suites_on_host
 from tools.wheels.suite_run import GUEST, HERE, lay_out, print_result, rival, run_suites, version_of
 from tools.wheels.suite_table import Run, read_runs, with_section, write_run
 from tools.wheels.suites import REQUIREMENTS as SUITES
-from tools.wheels.suites import load_suites
+from tools.wheels.suites import expecting, load_suites
 from tools.wheels.suites import problems as suite_problems
 from tools.wheels.table import SCENARIOS, ImportResult, ScenarioResult, document, problems
 
@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace, terminal: Terminal) -> None:
 
 def _run_suites(options: argparse.Namespace, terminal: Terminal) -> None:
     every, cache = load_suites(), cache_folder()
-    suites = [suite for suite in every if not options.name or any(name in suite.library for name in options.name)]
+    suites = tuple(each for each in every if not options.name or any(name in each.library for name in options.name))
     locked = locked_packages(SUITES)
     with tempfile.TemporaryDirectory(prefix="suites-") as name:
         folder = Path(name)
@@ -88,6 +88,7 @@ def _run_suites(options: argparse.Namespace, terminal: Terminal) -> None:
         with selected as place:
             versions = [version_of(place, each) for each in (HERE, other.python)]
             compared = run_suites(place, suites, locked, other.python, print_result)
+    suites = expecting(suites, other.causes)
     found = [problem for suite in suites for problem in suite_problems(suite, compared[suite.library])]
     if not options.name:
         write_run(PRODUCT.name, Run(versions[0], other.name, versions[1], compared))

@@ -15,12 +15,12 @@ from pathlib import Path
 from builder.errors import BadPins, BuildError
 from builder.plan.steps import LockedPackage
 from tools.bench.stock import stock_layer, stock_product
-from tools.support.product import TARGET
+from tools.support.product import PRODUCT, TARGET
 from tools.support.sdists import unpacked_sdist
 from tools.wheels.lines import split_lines
 from tools.wheels.suite_guest import BEGUN
 from tools.wheels.suite_places import Place
-from tools.wheels.suites import Compared, Outcomes, Suite, compare, differing, parse_outcomes
+from tools.wheels.suites import LAYER, PATCHES, Compared, Outcomes, Suite, compare, differing, parse_outcomes
 
 GUEST = Path(__file__).with_name("suite_guest.py")
 HERE = f"/opt/bin/{TARGET.executable}"
@@ -44,6 +44,8 @@ class Rival:
     """Its interpreter in the place where suites run."""
     files: Mapping[str, Path]
     """What has to be laid out there for it."""
+    causes: frozenset[str]
+    """Why a test may pass on it alone."""
 
 
 def rival(folder: Path) -> Rival:
@@ -52,10 +54,11 @@ def rival(folder: Path) -> Rival:
     Raises:
         Unavailable: there is no such variant, or it cannot be built.
     """
+    patches = {PATCHES} if PRODUCT.variant == "fast" else set()
     if TARGET.series == DEBIAN_SERIES:
-        return Rival("Debian 13", f"/usr/bin/python{DEBIAN_SERIES}", {})
+        return Rival("Debian 13", f"/usr/bin/python{DEBIAN_SERIES}", {}, frozenset({LAYER, *patches}))
     name = stock_product().name
-    return Rival(name, f"/rival/bin/{TARGET.executable}", {"rival": stock_layer(folder)})
+    return Rival(name, f"/rival/bin/{TARGET.executable}", {"rival": stock_layer(folder)}, frozenset(patches))
 
 
 def lay_out(suites: Sequence[Suite], packages: Mapping[str, LockedPackage], cache: Path, folder: Path) -> Path:
@@ -64,8 +67,9 @@ def lay_out(suites: Sequence[Suite], packages: Mapping[str, LockedPackage], cach
     Raises what `unpacked_sdist` raises, and `BadPins` if an sdist has no such file.
     """
     for suite in suites:
-        sdist = unpacked_sdist(packages[suite.library], cache)
+        (folder / suite.library).mkdir(parents=True, exist_ok=True)
         for source, goal in suite.files.items():
+            sdist = unpacked_sdist(packages[suite.library], cache)
             place = folder / suite.library / goal
             if not (sdist / source).exists():
                 why = f"{suite.library} {packages[suite.library].version} has no {source}."
@@ -73,7 +77,6 @@ def lay_out(suites: Sequence[Suite], packages: Mapping[str, LockedPackage], cach
             place.parent.mkdir(parents=True, exist_ok=True)
             copy = shutil.copytree if (sdist / source).is_dir() else shutil.copyfile
             copy(sdist / source, place)
-        (folder / suite.library).mkdir(parents=True, exist_ok=True)
     return folder
 
 

@@ -24,9 +24,9 @@ greenlet's from its wheel, where their compiled part is. A test that ends otherw
 both, and counts if it does so again.
 
 `./nox -s wheels -- --test-suites` writes this section. It fails on a test that passes only on the other one and
-is not explained in `tools/wheels/suites.toml`, and on an explanation that nothing needs. Debian 13 has one Python, 3.13,
-so that is what a layer of 3.13 is compared with (`STATIC_PYTHON_PRODUCT` chooses the product). One of another series is
-compared with its variant `upstream`: that shows what our patches do, and nothing of how the layer is built.
+is not explained in `tools/wheels/suites.toml`, and on an explanation that nothing needs. Debian 13 has one Python:
+a layer of that series, 3.13, is compared with it (`STATIC_PYTHON_PRODUCT` chooses the product). One of another series is
+compared with its variant `upstream`, which shows what our patches do, and nothing of how the layer is built.
 
 | library | what it uses of the interpreter |
 | --- | --- |

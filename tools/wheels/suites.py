@@ -3,8 +3,8 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tools.wheels.suite_guest import BEGUN, FAILED, PASSED, SKIPPED
 REQUIREMENTS = "suites"
 FILE = Path(__file__).with_name("suites.toml")
 NOT_RUN = "not run"
+LAYER, PATCHES = "layer", "patches"
 _RANKS = (BEGUN, SKIPPED, PASSED, FAILED)
 """Of all that is told of a test, the last of these is its outcome: one report that failed is enough."""
 
@@ -26,6 +27,8 @@ class Explained:
     """Their names; ``*`` stands for anything. Each has to be needed."""
     match: str
     """Part of what each of them says."""
+    cause: str
+    """``layer``: how every layer is built, which does not show against another one; or ``patches``."""
     why: str
 
 
@@ -97,13 +100,23 @@ def _problems(data: Mapping[str, Any]) -> Iterator[str]:
         for each in entry.get("fails-only-here", ()):
             if not (each["tests"] and all(each["tests"]) and each["match"] and each["why"]):
                 yield f"{entry['library']}: an entry of fails-only-here needs tests, match and why"
+            if each["cause"] not in (LAYER, PATCHES):
+                yield f"{entry['library']}: {each['cause']} is no cause: {LAYER} or {PATCHES}"
 
 
 def _suite(entry: Mapping[str, Any]) -> Suite:
     explained = (
-        Explained(tuple(each["tests"]), each["match"], each["why"]) for each in entry.get("fails-only-here", ())
+        Explained(tuple(each["tests"]), each["match"], each["cause"], each["why"])
+        for each in entry.get("fails-only-here", ())
     )
     return Suite(entry["library"], entry["why"], entry["files"], tuple(entry["arguments"]), tuple(explained))
+
+
+def expecting(suites: Sequence[Suite], causes: Collection[str]) -> tuple[Suite, ...]:
+    """The suites with those explanations whose cause there is in a comparison."""
+    return tuple(
+        replace(suite, explained=tuple(entry for entry in suite.explained if entry.cause in causes)) for suite in suites
+    )
 
 
 def parse_outcomes(lines: Iterable[bytes]) -> dict[str, Outcome]:
