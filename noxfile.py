@@ -10,7 +10,9 @@ nox.options.sessions = ["lint", "tests"]
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"  # it includes pip, which fetches wheels
 
-LAYER_REQUIREMENTS = ("conformance", "functions", "in_container", "libraries", "popular", "pyperformance", "wheels")
+LAYER_REQUIREMENTS = (
+    *("conformance", "functions", "in_container", "libraries", "popular", "pyperformance", "suites", "wheels"),
+)
 """Requirements for the layer's own Python, not for the tools'; each series has its locks in ``requirements/3.13/``."""
 SERIES = tuple(sorted(path.name for path in Path("requirements").glob("[0-9]*")))
 """Those for which packages are locked; a folder ``requirements/3.15/`` adds one."""

@@ -11,6 +11,7 @@ KINDS = {
     "roots": "systems that mmdebstrap made",
     "rivals": "CPython by other compilers, for benchmarks",
     "wheels": "packages for tests and benchmarks",
+    "sdists": "sources of packages whose own tests are run",
     "zig": "zig cache: start-up files and link stubs",
     "logs": "what commands printed",
     "work": "steps under way, or given up",

@@ -71,6 +71,10 @@ def _run(options: argparse.Namespace, terminal: Terminal) -> None:
 def _run_suites(options: argparse.Namespace, terminal: Terminal) -> None:
     every, cache = load_suites(), cache_folder()
     suites = tuple(each for each in every if not options.name or any(name in each.library for name in options.name))
+    if not suites:
+        raise BuildError(
+            "No suite is called so.", f"There are: {', '.join(each.library for each in every)}.", "Take one."
+        )
     locked = locked_packages(SUITES)
     with tempfile.TemporaryDirectory(prefix="suites-") as name:
         folder = Path(name)

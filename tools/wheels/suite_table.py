@@ -25,7 +25,7 @@ both, and counts if it does so again.
 
 `./nox -s wheels -- --test-suites` writes this section. It fails on a test that passes only on the other one and
 is not explained in `tools/wheels/suites.toml`, and on an explanation that nothing needs. Debian 13 has one Python:
-a layer of that series, 3.13, is compared with it (`STATIC_PYTHON_PRODUCT` chooses the product). One of another series is
+a layer of that series, 3.13, is compared with it (`STATIC_PYTHON_PRODUCT` chooses the product). One of another is
 compared with its variant `upstream`, which shows what our patches do, and nothing of how the layer is built.
 
 | library | what it uses of the interpreter |
