@@ -18,7 +18,7 @@ from tests.unit.fake_pypi import Index, open_index
 from tools.support.sdists import BACKENDS, locked_packages, unpacked_sdist
 from tools.wheels.__main__ import DOCUMENT, main
 from tools.wheels.suite_guest import last_line
-from tools.wheels.suite_places import Place
+from tools.wheels.suite_places import ENVIRONMENT, Place, in_namespaces
 from tools.wheels.suite_run import GUEST, HERE, lay_out, run_once, run_suites
 from tools.wheels.suite_table import Run, read_runs, with_section, write_run
 from tools.wheels.suites import (
@@ -375,6 +375,30 @@ def test_files_of_an_sdist_are_laid_out_and_one_that_is_not_there_is_named(
     missing = replace(SUITE, files={"test": "tests"})
     with pytest.raises(BadPins, match=r"planted 1\.0 has no test\."):
         lay_out((missing,), {"planted": package}, tmp_path / "cache", tmp_path / "other")
+
+
+@pytest.mark.mounts
+def test_on_this_machine_only_tmp_can_be_written_and_there_is_loopback_alone(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for folder in ("proc", "tmp"):
+        (root / folder).mkdir(parents=True)
+    root.chmod(0o777)
+    system = {
+        name: Path("/", name) for name in ("usr", "etc", "bin", "sbin", "lib", "lib64") if Path("/", name).exists()
+    }
+    script = """
+        touch /tmp/file && echo tmp
+        touch /file 2> /dev/null || echo read-only
+        [ $$ != 1 ] && ls /tmp
+        cat /given/test_it.py
+        ip -brief address show up | cut -d " " -f 1
+    """
+    files = {**system, "given": plant(tmp_path / "planted", "planted\n") / "tests"}
+    said: list[bytes] = []
+    command = (*in_namespaces(root, files), "sh", "-c", script)
+    assert run_here(command, ENVIRONMENT, said.append, said.append) == 0, said
+    assert b"".join(said).split() == [b"tmp", b"read-only", b"file", b"planted", b"lo"]
+    assert not (root / "tmp" / "file").exists()
 
 
 def test_an_image_cannot_be_chosen_for_suites(capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ mount -t proc proc "$0/proc"
 mount -t tmpfs -o "size={size},mode=1777" tmpfs "$0/tmp"
 mount -o remount,bind,ro "$0"
 chroot "$0" ip link set lo up
-exec chroot "$0" {user} "$@"
+chroot "$0" {user} "$@" || exit $?  # no exec: the kernel keeps signals from the first process
 """
 
 
@@ -74,14 +74,20 @@ def on_host(files: Files, cache: Path) -> Iterator[Place]:
     packages = ",".join(PACKAGES)
     name = f"suites-{hashlib.sha256(packages.encode()).hexdigest()[:8]}"  # another list is another root
     root = debian(cache, name, "--variant=minbase", f"--include={packages}")
+    isolated = in_namespaces(root, files)
+    yield lambda command, output, errors: run_here((*isolated, *command), ENVIRONMENT, output, errors)
+
+
+def in_namespaces(root: Path, files: Files) -> tuple[str, ...]:
+    """The command that runs another one in a root folder, with these files in it; nothing stays of what it writes."""
     uid, gid = USER
     rootless = os.geteuid() != 0  # then there is no other user in the namespace
     user = "" if rootless else shlex.join(("setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups"))
     namespaces = ("--mount", "--net", "--pid", "--fork", "--kill-child", *(("--map-root-user",) if rootless else ()))
     script = _SETUP.format(size=SCRATCH, user=user)
     mounts = [("dev", "/dev"), ("sys", "/sys"), *((place, str(path)) for place, path in files.items())]
-    words = ("unshare", *namespaces, "sh", "-euc", script, str(root), *(word for pair in mounts for word in pair), "--")
-    yield lambda command, output, errors: run_here((*words, *command), ENVIRONMENT, output, errors)
+    pairs = (word for pair in mounts for word in pair)
+    return ("unshare", *namespaces, "sh", "-euc", script, str(root), *pairs, "--")
 
 
 @contextmanager
