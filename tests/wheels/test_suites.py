@@ -328,7 +328,17 @@ def test_the_page_of_the_repository_is_what_its_data_give() -> None:
     page = DOCUMENT.read_text(encoding="utf-8")
     assert with_section(page, load_suites(), read_runs()) == page
     for run in read_runs().values():
-        assert list(run.suites) == [suite.library for suite in load_suites()]
+        assert run.suites.keys() == {suite.library for suite in load_suites()}
+
+
+def test_results_of_one_library_leave_the_others_unless_an_interpreter_is_another_one(tmp_path: Path) -> None:
+    results, run = tmp_path / "suites.json", Run("3.13.15", "Debian 13", "3.13.5", {"a": COMPARED, "b": COMPARED})
+    write_run("some", run, results)
+    newer = {"b": replace(COMPARED, version="2.0")}
+    write_run("some", replace(run, suites=newer), results)
+    assert read_runs(results)["some"].suites == {"a": COMPARED, **newer}
+    write_run("some", replace(run, there="3.13.6", suites=newer), results)
+    assert read_runs(results)["some"].suites == newer
 
 
 def add_sdist(index: Index, backend: str, name: str = "planted") -> LockedPackage:

@@ -22,7 +22,7 @@ from tools.wheels.suite_places import on_host as suites_on_host
 from tools.wheels.suite_run import GUEST, HERE, lay_out, print_result, rival, run_suites, version_of
 from tools.wheels.suite_table import Run, read_runs, with_section, write_run
 from tools.wheels.suites import REQUIREMENTS as SUITES
-from tools.wheels.suites import expecting, load_suites
+from tools.wheels.suites import Compared, expecting, load_suites
 from tools.wheels.suites import problems as suite_problems
 from tools.wheels.table import SCENARIOS, ImportResult, ScenarioResult, document, problems
 
@@ -31,7 +31,7 @@ IMAGE, SYSTEM = "debian11", "a container of Debian 11 (glibc 2.31)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Only a complete run writes the page: that of imports in the default image, for the default product."""
+    """Imports write the page if all are done in the default image for the default product; a suite, its own results."""
     parser = argparse.ArgumentParser(prog="wheels", description=__doc__)
     parser.add_argument("name", nargs="*", help="only packages, scenarios and suites whose name contains one of these")
     parser.add_argument(
@@ -91,12 +91,15 @@ def _run_suites(options: argparse.Namespace, terminal: Terminal) -> None:
         selected = suites_on_host(files, cache) if options.on_host else suites_in_container(files, cache, terminal)
         with selected as place:
             versions = [version_of(place, each) for each in (HERE, other.python)]
-            compared = run_suites(place, suites, locked, other.python, print_result)
-    suites = expecting(suites, other.causes)
-    found = [problem for suite in suites for problem in suite_problems(suite, compared[suite.library])]
-    if not options.name:
-        write_run(PRODUCT.name, Run(versions[0], other.name, versions[1], compared))
-        _write(with_section(DOCUMENT.read_text(encoding="utf-8"), every, read_runs()))
+
+            def take(library: str, compared: Compared, seconds: float) -> None:
+                print_result(library, compared, seconds)
+                write_run(PRODUCT.name, Run(versions[0], other.name, versions[1], {library: compared}))
+
+            compared = run_suites(place, suites, locked, other.python, take)
+    _write(with_section(DOCUMENT.read_text(encoding="utf-8"), every, read_runs()))
+    expected = expecting(suites, other.causes)
+    found = [problem for suite in expected for problem in suite_problems(suite, compared[suite.library])]
     if found:
         do = "Find out why; if the layer is right, say so in tools/wheels/suites.toml."
         raise BuildError("Suites do not end as suites.toml says.", "\n       ".join(found), do)

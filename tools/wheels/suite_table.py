@@ -1,9 +1,9 @@
-"""The section on test suites of docs/wheels.md, from ``docs/suites.json``, which has the last run of each product."""
+"""The section on test suites of docs/wheels.md, from ``docs/suites.json``, which has each product's last results."""
 
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,7 +35,7 @@ compared with its variant `upstream`, which shows what our patches do, and nothi
 
 @dataclass(frozen=True)
 class Run:
-    """A complete run for one product."""
+    """The last results for one product."""
 
     here: str
     """The layer's interpreter, as its ``-VV`` says."""
@@ -59,15 +59,19 @@ def _compared(data: Mapping[str, Any]) -> Compared:
 
 
 def read_runs(path: Path = RESULTS) -> dict[str, Run]:
-    """Product → its last complete run; none if there is no such file."""
+    """Product → its last results; none if there is no such file."""
     if not path.exists():
         return {}
     return {name: Run.parse(run) for name, run in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
 def write_run(product: str, run: Run, path: Path = RESULTS) -> None:
-    """Puts a run in the place of the product's last one."""
-    runs = {**read_runs(path), product: run}
+    """Puts a run's suites in the place of the product's, which go if they were of other interpreters."""
+    runs = read_runs(path)
+    last = runs.get(product)
+    if last and replace(last, suites={}) == replace(run, suites={}):
+        run = replace(run, suites={**last.suites, **run.suites})
+    runs[product] = run
     text = json.dumps({name: asdict(runs[name]) for name in sorted(runs)}, indent=1, ensure_ascii=False)
     unfinished = path.with_name(f"{path.name}.part")
     unfinished.write_text(f"{text}\n", encoding="utf-8")
@@ -88,7 +92,7 @@ def _section(suites: Sequence[Suite], runs: Mapping[str, Run]) -> Iterator[str]:
         yield f"Here: {run.here}. There: {run.there}.\n"
         yield "| library | version | tests | pass there | pass here | only there | only here |"
         yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
-        for library, compared in run.suites.items():
+        for library, compared in _in_order(suites, run):
             yield (
                 f"| {library} | {compared.version} | {compared.tests} | {compared.passed_there} "
                 f"| {compared.passed_here} | {len(compared.worse)} | {len(compared.better)} |"
@@ -109,10 +113,16 @@ def _explanations(suites: Sequence[Suite], run: Run) -> Iterator[str]:
             yield f"| {library} | {_names([test for test, _ in found])} | `{one_line(found[0][1])}` | {why} |"
     for what, field in (("Passed only here", "better"), ("Differed once, but not when tried again", "unsteady")):
         named = [
-            f"{library}: {_names(getattr(each, field))}" for library, each in run.suites.items() if getattr(each, field)
+            f"{library}: {_names(getattr(each, field))}"
+            for library, each in _in_order(suites, run)
+            if getattr(each, field)
         ]
         if named:
             yield f"\n{what}: {'; '.join(named)}."
+
+
+def _in_order(suites: Sequence[Suite], run: Run) -> list[tuple[str, Compared]]:
+    return [(suite.library, run.suites[suite.library]) for suite in suites if suite.library in run.suites]
 
 
 def _names(tests: Sequence[str]) -> str:
