@@ -297,6 +297,7 @@ def test_an_explanation_that_nothing_needs_is_a_problem() -> None:
         ("E   assert 1 == 2\nE    +  where 1 = f()\n", "+  where 1 = f()"),
         ("one\n\ntwo\n", "two"),
         ("", ""),
+        ("E   TypeError: <object object at 0x7f5c3a1b> is 0x10\n", "TypeError: <object object at 0x…> is 0x10"),
     ],
 )
 def test_the_line_of_a_failure_that_says_most(text: str, line: str) -> None:

@@ -9,6 +9,7 @@ there, and which test had begun. The lines are on standard output; what the test
 import faulthandler
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -25,6 +26,8 @@ OPTIONS = (
     *("--continue-on-collection-errors", "--tb=short", "--disable-warnings"),
 )
 """pytest's, for every library: a test's name is its path from the folder, and no settings but these are read."""
+
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 BEGUN, PASSED, FAILED, SKIPPED = "begun", "passed", "failed", "skipped"
 
@@ -66,11 +69,14 @@ class Plugin:
 
 
 def last_line(text: str) -> str:
-    """What says most of a failure: the last line that pytest marks with E and that names an exception, or the last."""
+    """What says most of a failure: the last line that pytest marks with E and that names an exception, or the last.
+
+    Addresses in it are left out: they are others in each run.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     marked = [line.removeprefix("E").strip() for line in lines if line.startswith("E  ")]
     errors = [line for line in marked if line.partition(":")[0].endswith(("Error", "Exception", "Failed"))]
-    return (errors or marked or lines or [""])[-1][:300]
+    return _ADDRESS.sub("0x…", (errors or marked or lines or [""])[-1])[:300]
 
 
 def main(folder: str, tests: str, *arguments: str) -> int:
