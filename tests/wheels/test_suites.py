@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import sys
 import tarfile
 from collections.abc import Sequence
@@ -46,6 +47,7 @@ COMPARED = Compared("1.0", 3, 2, 3, {"t.py::test_b[1]": "failed: ValueError: no"
 
 TESTS = """\
 import os
+import signal
 import sys
 import unittest
 
@@ -194,6 +196,23 @@ def test_the_guest_tells_what_became_of_each_test(tmp_path: Path) -> None:
     }
     assert outcomes["tests/test_it.py::test_breaks_at_its_end"].message == "OSError: teardown"
     assert outcomes["tests/test_it.py::test_is_skipped"].message == "Skipped: never"
+
+
+def test_an_interrupt_can_be_sent_to_what_tests_start_even_if_the_guest_was_to_ignore_it(tmp_path: Path) -> None:
+    text = """
+import signal, subprocess, sys
+def test_interrupt():
+    process = subprocess.Popen((sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"), stdout=-1)
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == -signal.SIGINT
+"""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        outcomes, _ = run_once(place_in(plant(tmp_path / "planted", text).parent), "there", SUITE)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert outcomes == {"tests/test_it.py::test_interrupt": Outcome("passed")}
 
 
 def test_a_module_that_cannot_be_imported_fails_as_one_test(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -84,6 +85,7 @@ def main(folder: str, tests: str, *arguments: str) -> int:
     lines = os.dup(1)
     os.dup2(2, 1)
     faulthandler.dump_traceback_later(TIMEOUT, exit=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what runs in its background ignore it
     with tempfile.TemporaryDirectory(prefix="suite-") as work:
         os.chdir(shutil.copytree(folder, Path(work, "tests")))
         return int(pytest.main([*OPTIONS, *arguments], plugins=[Plugin(lines, set(json.loads(tests)))]))
