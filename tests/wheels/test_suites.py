@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import tarfile
 from collections.abc import Sequence
@@ -48,6 +49,7 @@ COMPARED = Compared("1.0", 3, 2, 3, {"t.py::test_b[1]": "failed: ValueError: no"
 TESTS = """\
 import os
 import signal
+import subprocess
 import sys
 import unittest
 
@@ -407,15 +409,19 @@ def test_files_of_an_sdist_are_laid_out_and_one_that_is_not_there_is_named(
         lay_out((missing,), {"planted": package}, tmp_path / "cache", tmp_path / "other")
 
 
-@pytest.mark.mounts
-def test_on_this_machine_only_tmp_can_be_written_and_there_is_loopback_alone(tmp_path: Path) -> None:
+def isolated(tmp_path: Path, given: str) -> tuple[str, ...]:
+    """The command prefix that has this machine's programs in a root of its own, and a planted file in ``/given``."""
     root = tmp_path / "root"
     for folder in ("proc", "tmp"):
         (root / folder).mkdir(parents=True)
     root.chmod(0o777)
-    system = {
-        name: Path("/", name) for name in ("usr", "etc", "bin", "sbin", "lib", "lib64") if Path("/", name).exists()
-    }
+    names = ("usr", "etc", "bin", "sbin", "lib", "lib64")
+    system = {name: Path("/", name) for name in names if Path("/", name).exists()}
+    return in_namespaces(root, {**system, "given": plant(tmp_path / "planted", given) / "tests"})
+
+
+@pytest.mark.mounts
+def test_on_this_machine_only_tmp_can_be_written_and_there_is_loopback_alone(tmp_path: Path) -> None:
     script = """
         touch /tmp/file && echo tmp
         touch /file 2> /dev/null || echo read-only
@@ -423,12 +429,22 @@ def test_on_this_machine_only_tmp_can_be_written_and_there_is_loopback_alone(tmp
         cat /given/test_it.py
         ip -brief address show up | cut -d " " -f 1
     """
-    files = {**system, "given": plant(tmp_path / "planted", "planted\n") / "tests"}
     said: list[bytes] = []
-    command = (*in_namespaces(root, files), "sh", "-c", script)
+    command = (*isolated(tmp_path, "planted\n"), "sh", "-c", script)
     assert run_here(command, ENVIRONMENT, said.append, said.append) == 0, said
     assert b"".join(said).split() == [b"tmp", b"read-only", b"file", b"planted", b"lo"]
-    assert not (root / "tmp" / "file").exists()
+    assert list((tmp_path / "root" / "tmp").iterdir()) == []
+
+
+@pytest.mark.mounts
+def test_what_runs_on_this_machine_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    script = '"$@" & read line'
+    command = ("sh", "-c", script, "sh", *isolated(tmp_path, ""), "sh", "-c", "echo begun; exec sleep 120")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"begun\n"
+        process.kill()
+        assert process.communicate(timeout=30) == (b"", None)  # the end of the pipe, which sleep holds open, too
 
 
 def test_an_image_cannot_be_chosen_for_suites(capsys: pytest.CaptureFixture[str]) -> None:

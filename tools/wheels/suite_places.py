@@ -87,7 +87,8 @@ def in_namespaces(root: Path, files: Files) -> tuple[str, ...]:
     script = _SETUP.format(size=SCRATCH, user=user)
     mounts = [("dev", "/dev"), ("sys", "/sys"), *((place, str(path)) for place, path in files.items())]
     pairs = (word for pair in mounts for word in pair)
-    return ("unshare", *namespaces, "sh", "-euc", script, str(root), *pairs, "--")
+    ending = ("setpriv", "--pdeathsig=SIGKILL")  # with this process: unshare itself heeds no other signal
+    return (*ending, "unshare", *namespaces, "sh", "-euc", script, str(root), *pairs, "--")
 
 
 @contextmanager
