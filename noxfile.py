@@ -111,7 +111,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def wheels(session: nox.Session) -> None:
-    """Import the most downloaded compiled packages in Debian 11, and write docs/wheels.md; `-- NAME...` for some."""
+    """Import the most downloaded packages in Debian 11, or run libraries' own tests, `-- --test-suites`; docs/wheels.md."""
     install(session, "tests")
     session.run("python", "-m", "tools.wheels", *session.posargs)
 
@@ -206,7 +206,7 @@ def test_containers(session: nox.Session) -> None:
 
 @nox.session
 def verify(session: nox.Session) -> None:
-    """Check a zip from anywhere against its manifest: `-- ZIP [--manifest FILE] [--rebuild]`."""
+    """Check a zip or an image from anywhere against its manifest: `-- ZIP|IMAGE [--manifest FILE] [--rebuild]`."""
     install(session, "build")
     session.run("python", "-m", "builder", "verify", *session.posargs)
 

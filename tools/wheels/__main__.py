@@ -32,6 +32,14 @@ IMAGE, SYSTEM = "debian11", "a container of Debian 11 (glibc 2.31)"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Imports write the page if all are done in the default image for the default product; a suite, its own results."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    if options.test_suites and options.image:
+        parser.error("--test-suites has a system of its own: the other interpreter is in it")
+    return report_errors(lambda terminal: (_run_suites if options.test_suites else _run)(options, terminal))
+
+
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="wheels", description=__doc__)
     parser.add_argument("name", nargs="*", help="only packages, scenarios and suites whose name contains one of these")
     parser.add_argument(
@@ -40,10 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment = parser.add_mutually_exclusive_group()
     environment.add_argument("--image", metavar="NAME", help=f"container image for imports (default: {IMAGE})")
     environment.add_argument("--on-host", action="store_true", help="run without a container")
-    options = parser.parse_args(arguments)
-    if options.test_suites and options.image:
-        parser.error("--test-suites has a system of its own: the other interpreter is in it")
-    return report_errors(lambda terminal: (_run_suites if options.test_suites else _run)(options, terminal))
+    return parser
 
 
 def _run(options: argparse.Namespace, terminal: Terminal) -> None:
