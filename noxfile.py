@@ -111,7 +111,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def wheels(session: nox.Session) -> None:
-    """Import the most downloaded packages in Debian 11, or run libraries' own tests, `-- --test-suites`; docs/wheels.md."""
+    """Import the most downloaded packages in Debian 11; `-- --test-suites` runs libraries' own tests. docs/wheels.md"""
     install(session, "tests")
     session.run("python", "-m", "tools.wheels", *session.posargs)
 

@@ -350,7 +350,8 @@ def test_the_page_of_the_repository_is_what_its_data_give() -> None:
     page = DOCUMENT.read_text(encoding="utf-8")
     assert with_section(page, load_suites(), read_runs()) == page
     for run in read_runs().values():
-        assert run.suites.keys() == {suite.library for suite in load_suites()}
+        assert run.suites.keys() <= {suite.library for suite in load_suites()}
+        assert len(run.suites) >= 5
 
 
 def test_results_of_one_library_leave_the_others_unless_an_interpreter_is_another_one(tmp_path: Path) -> None:
@@ -444,8 +445,7 @@ def test_what_runs_on_this_machine_ends_with_the_process_that_started_it(tmp_pat
         assert process.stdout
         assert process.stdout.readline() == b"begun\n"
         process.kill()
-        rest, _ = process.communicate(timeout=30)  # to the end of the pipe, which sleep holds open, too
-        assert rest == b""
+        assert process.communicate(timeout=30)[0] == b""  # the end of the pipe, which sleep holds open, too
 
 
 def test_an_image_cannot_be_chosen_for_suites(capsys: pytest.CaptureFixture[str]) -> None:

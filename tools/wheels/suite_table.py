@@ -86,7 +86,8 @@ def with_section(page: str, suites: Sequence[Suite], runs: Mapping[str, Run]) ->
 def _section(suites: Sequence[Suite], runs: Mapping[str, Run]) -> Iterator[str]:
     yield (HEADING + _HEAD).rstrip("\n")
     for suite in suites:
-        yield f"| {suite.library} | {suite.why} |"
+        if any(suite.library in run.suites for run in runs.values()):
+            yield f"| {suite.library} | {suite.why} |"
     for product, run in runs.items():
         yield f"\n### {product} and {run.rival}\n"
         yield f"Here: {run.here}. There: {run.there}.\n"
