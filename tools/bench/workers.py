@@ -241,6 +241,8 @@ def soak_workers(workspace: Workspace, count: int, slots: int, kills: int) -> di
         so_far = 0
         while len(api.invocations) < count or not all(each.done.is_set() for each in list(api.invocations.values())):
             time.sleep(random.uniform(0, 0.1))  # noqa: S311 - any moment will do
+            if (code := process.poll()) is not None:
+                raise Unavailable(f"soak: the parent of the workers ended with exit code {code}")
             if not memory and len(api.invocations) > settled:
                 memory = _pss_kib(process.pid)
             workers = _family(process.pid)[1:]
