@@ -1,10 +1,12 @@
 """Lambda Managed Instances: many invocations at once, each in a process of its own."""
 
+import fcntl
 import json
 import os
 import random
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -376,6 +378,19 @@ def test_atexit_callbacks_of_a_preloaded_function_do_not_run_in_the_parent(start
     workers = running.workers
     assert running.terminate() == 0
     assert sorted(running.stdout.splitlines()) == sorted(f"bye {pid}" for pid in workers)
+
+
+def test_a_lock_that_others_keep_on_a_device_stops_no_output(start: Start) -> None:
+    """Docker's daemon has such a lock on /dev/null."""
+    whole = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+    with Path("/dev/null").open("rb") as null:
+        fcntl.fcntl(null, fcntl.F_OFD_SETLK, whole)
+        code = f"""
+import os
+os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
+{PID.replace("return", "print('told'); return")}"""
+        running = start(code, 2).ready()
+        assert set(running.answers(*[0.1] * 4)) <= set(running.workers)
 
 
 def test_what_does_not_end_after_sigterm_is_killed(start: Start) -> None:

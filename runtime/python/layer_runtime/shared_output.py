@@ -7,8 +7,9 @@ behind the descriptor, and what is no whole line yet waits for its end: until th
 import posix
 import sys
 from _io import FileIO, TextIOWrapper
+from _stat import S_ISCHR
 from _thread import RLock
-from fcntl import LOCK_EX, LOCK_UN, lockf
+from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
 
 from layer_runtime.log import STDERR, STDOUT, log
 
@@ -30,7 +31,7 @@ def share_output() -> None:
 def write_whole(descriptor: int, data: "Buffer") -> int:
     """Writes all of it before any other process writes; how much that was."""
     try:
-        lockf(descriptor, LOCK_EX)
+        _lock(descriptor)
     except OSError:
         pass  # The descriptor is closed, and the write will say so; or it is of a kind that has no lock.
     try:
@@ -43,6 +44,15 @@ def write_whole(descriptor: int, data: "Buffer") -> int:
         except OSError:
             pass
     return memoryview(data).nbytes
+
+
+def _lock(descriptor: int) -> None:
+    """Waits for other workers, but not for a device's lock, which anybody may keep: Docker's daemon has /dev/null's."""
+    try:
+        lockf(descriptor, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        if not S_ISCHR(posix.fstat(descriptor).st_mode):
+            lockf(descriptor, LOCK_EX)
 
 
 class _Lines(FileIO):
