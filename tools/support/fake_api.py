@@ -378,6 +378,10 @@ class Loop:
     folder: Path
     bootstrap: Path = BOOTSTRAP
     variables: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ("-SPu",)
+    """Of the interpreter, as ``bootstrap``'s first line has them."""
+    file: str = "function.py"
+    """The function's file, below ``task_root``."""
 
     @property
     def task_root(self) -> Path:
@@ -405,12 +409,12 @@ class Loop:
         telemetry: bool = False,
         signal: int | None = None,
     ) -> Run:
-        """Writes ``function.py`` and runs the loop until it waits after the last event, or exits.
+        """Writes the function's file and runs the loop until it waits after the last event, or exits.
 
         Without ``invocations`` there is one with an empty object. ``telemetry`` provides a descriptor for frames;
         ``signal`` is sent when the loop waits, which must then exit.
         """
-        self.write("function.py", code)
+        self.write(self.file, code)
         api = FakeApi(invocations or (event({}),), posts, restores, extension, on_chunk)
         environment = {
             "PATH": os.environ["PATH"],
@@ -421,7 +425,7 @@ class Loop:
             **self.variables,
         }
         environment = {name: value for name, value in environment.items() if value}
-        line = command([self.interpreter, "-SPu", str(self.bootstrap), *arguments])
+        line = command([self.interpreter, *self.options, str(self.bootstrap), *arguments])
         try:
             exit_code = self._watch(line, environment, api, cwd or self.folder, telemetry, signal)
         finally:
