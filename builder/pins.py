@@ -51,9 +51,9 @@ class Source:
     """Something from outside, in one or more forms."""
 
     key: str
-    """What ``pins.toml`` calls it: ``php-8.4`` where several series are pinned."""
+    """What ``pins.toml`` calls it: ``tiny-1.0`` where several series are pinned."""
     name: str
-    """What everything that is written down calls it: ``php``."""
+    """What everything that is written down calls it: ``tiny``."""
     version: str
     licence: str
     """SPDX expression of the parts that are used."""
@@ -73,7 +73,7 @@ class Source:
 
     @property
     def series(self) -> str:
-        """``8.4`` of ``8.4.11``: what patches are kept by."""
+        """``1.0`` of ``1.0.1``: what patches are kept by."""
         return self.version.rpartition(".")[0]
 
     def for_machine(self, machine: str) -> tuple[Archive, ...]:

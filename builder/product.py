@@ -44,13 +44,13 @@ class Product:
     """What is shipped: an interpreter of one series, in one variant."""
 
     name: str
-    """``php-8.4-upstream``; the first variant has no suffix."""
+    """``tiny-1.0-upstream``; the first variant has no suffix."""
     interpreter: str
     """Name of its plug-in: a module of ``builder.interpreters``."""
     source: str
     """Key of its source in ``pins.toml``."""
     version: str
-    """The source's, in full: ``8.4.11``."""
+    """The source's, in full: ``1.0.1``."""
     variant: str
     patches: tuple[str, ...]
     """The patch sets that are applied to its source, in this order."""
@@ -68,7 +68,7 @@ class Product:
 
     @property
     def series(self) -> str:
-        """``8.4`` of ``8.4.11``."""
+        """``1.0`` of ``1.0.1``."""
         return self.version.rpartition(".")[0]
 
     @property
@@ -82,7 +82,7 @@ class Product:
         return self.trained and not self.preview
 
     def stem(self, arch: str) -> str:
-        """``php-8.4.11-upstream-x86_64``: what its files in ``dist/`` are called, for an architecture."""
+        """``tiny-1.0.1-upstream-x86_64``: what its files in ``dist/`` are called, for an architecture."""
         return f"{self.name.replace(self.series, self.version, 1)}-{arch}"
 
     def file(self, name: str) -> str:

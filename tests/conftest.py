@@ -19,7 +19,19 @@ from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, Layer, runner
 ARCH = PLATFORM.cpu.lambda_name
 
 
+OF_CPYTHON = ("conformance", "examples", "image", "layer", "other_arch", "prove", "regrtest", "runtime", "wheels")
+"""The folders whose tests run a CPython's layer."""
+
+collect_ignore = [] if PRODUCT.interpreter == "cpython" else ["layer/test_interpreter.py", "builds/test_packages.py"]
+"""They read a CPython's lists while they are collected."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if PRODUCT.interpreter != "cpython":
+        skip = pytest.mark.skip(reason=f"{PRODUCT.name} is no CPython")
+        for item in items:
+            if item.path.relative_to(ROOT / "tests").parts[0] in OF_CPYTHON:
+                item.add_marker(skip)
     if PRODUCT.variant != "fast":
         skip = pytest.mark.skip(reason=f"{PRODUCT.name} has no patches of fast/")
         for item in items:

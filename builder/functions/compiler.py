@@ -57,6 +57,6 @@ def load_compiler(name: str) -> FunctionCompiler:
     """An interpreter's plug-in as one that compiles functions; `BadProduct` if it does not."""
     found = load_interpreter(name)
     if not hasattr(found, "compile_function"):
-        do = "Deploy it with --no-bytecode."
-        raise BadProduct(f"Functions for {name} cannot be compiled.", "Its plug-in does not know how.", do)
+        do = "Deploy it as it is, with --no-bytecode; or zip the folder."
+        raise BadProduct(f"Functions for {name} are not compiled.", "Its plug-in does not know how.", do)
     return cast("FunctionCompiler", found)

@@ -150,6 +150,7 @@ def test_a_patch_with_a_proper_header_is_found_where_its_source_is(root: Path) -
     assert {key: [patch.number for patch in patches] for key, patches in found.items()} == {
         "cpython-3.13": ["0002"],
         "openssl": ["0001"],
+        "php-8.4": ["0001", "0002", "0003"],
     }
 
 

@@ -19,6 +19,8 @@ NAMES_OF_OURS = re.compile(
     r"STATIC_PYTHON_[A-Z]+|static-python-layer"  # the project's own
     r"|\bPYTHON(?:HASHSEED|DONTWRITEBYTECODE)\b"  # of every process in a build, so that recipes need not say it
     r"|libdeflate \(PyPI[^)]*\)"
+    r"|--without-python"  # what a library is told to leave out
+    r"|github\.com/brefphp/"  # where a list was read
 )
 
 
@@ -91,7 +93,7 @@ def test_the_recipes_of_libraries_belong_to_nobody(other: str) -> None:
 
 def test_only_the_product_is_asked_which_interpreter_it_has() -> None:
     names = {path.name for path in (ROOT / "builder" / "interpreters").iterdir() if path.is_dir()} - {"__pycache__"}
-    assert "cpython" in names
+    assert {"cpython", "php"} <= names
     for name in names:
         outside = [
             path for path in importing(f"builder.interpreters.{name}", "builder") if "/interpreters/" not in path
@@ -109,10 +111,11 @@ def lines_of_the_engine() -> Iterator[tuple[str, str]]:
                     yield f"{path.relative_to(ROOT).as_posix()}:{number}", line
 
 
-def test_the_engine_does_not_know_python() -> None:
+@pytest.mark.parametrize("interpreter", ["python", "php"])
+def test_the_engine_does_not_know(interpreter: str) -> None:
     lines = list(lines_of_the_engine())
     assert len({place.partition(":")[0] for place, _ in lines}) > 40
-    assert [place for place, line in lines if "python" in NAMES_OF_OURS.sub("", line).lower()] == []
+    assert [place for place, line in lines if interpreter in NAMES_OF_OURS.sub("", line).lower()] == []
 
 
 @pytest.mark.parametrize(
@@ -126,6 +129,8 @@ def test_the_engine_does_not_know_python() -> None:
         ('"PYTHONHASHSEED": "0"', False),
         ('"PYTHONHASHSEEDS"', True),
         ("libdeflate (PyPI: deflate)", False),
+        ('"--without-python --without-docs"', False),
+        ('"--with-python"', True),
     ],
 )
 def test_only_names_that_cannot_be_helped_are_excepted(line: str, knows: bool) -> None:
