@@ -109,6 +109,6 @@ def _export(
     steps = repository.plan(each.product, each.platform, request.stdlib, each.packages, machine=CPUS[0])
     source = repository.pins[each.product.source]
     assert source.date, "a plan has been made with it"
-    tracked = request.released and not each.product.preview
+    tracked = request.released and each.product.tracked
     sums = SUMS if tracked else f"{next(result.glob('*.zip')).stem}.sha256"
     return export(result, output, store.lock("export"), attest(result, steps, source.date), sums)
