@@ -27,7 +27,7 @@ CHAPTERS = {
         *("docs/products", "docs/prove-patches", "examples/README"),
     ),
     "Reference": (
-        *("docs/command-line", "docs/exit-codes", "docs/runtime", "docs/differences", "docs/conformance"),
+        *("docs/command-line", "docs/exit-codes", "docs/runtime", "docs/php", "docs/differences", "docs/conformance"),
         *("docs/wheels", "docs/patches", "docs/manifest", "docs/cpython-3.15", "docs/glossary"),
     ),
     "Explanation": (
