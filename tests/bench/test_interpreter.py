@@ -23,7 +23,9 @@ from tools.bench.stock import with_paths
 from tools.support.wheels import lock_file, target_of_version
 
 PRODUCTS = load_products(load_pins())
-SERIES = {product.series for product in PRODUCTS.by_name.values() if not product.preview}
+SERIES = {
+    product.series for product in PRODUCTS.by_name.values() if product.interpreter == "cpython" and not product.preview
+}
 
 THIS = Interpreter("this", Path(sys.executable), site=Path("/nowhere"))
 OF_PYPERFORMANCE = Path("pyperformance", "data-files", "benchmarks")
