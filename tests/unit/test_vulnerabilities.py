@@ -224,7 +224,7 @@ def test_a_place_that_is_not_there_is_told(tmp_path: Path, report: RecordingRepo
 def test_the_tracked_sboms_have_a_cpe_for_what_is_compiled() -> None:
     for path in sorted(DIST.glob("*.cdx.json")):
         unnamed = {each.name for each in read_sbom(path) if not each.cpe}
-        assert unnamed == {"static-python-layer", "tzdata", "ziglang"}
+        assert unnamed <= {"static-python-layer", "tzdata", "ziglang"}, path.name
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"bomFormat": "SPDX"}', '{"bomFormat": "CycloneDX"}', "[]"])
