@@ -26,6 +26,7 @@ NEUTRAL: Mapping[str, str] = {
     "builder.executors": "the same bytes come from each, and CI compares them; the environment is a value in keys",
     "builder.fetch": "what it brings is checked by sha256",
     "builder.flags": "defines data that enters keys as values",
+    "builder.interpreters.folder": "reads data that enters keys as values",
     "builder.pins": "defines data that enters keys as values",
     "builder.plan": "defines data that enters keys as values",
     "builder.platform": "defines data that enters keys as values",

@@ -7,6 +7,7 @@ from typing import Any
 from builder.interpreters.cpython import build_python, recipe
 from builder.interpreters.cpython.product import read_modules
 from builder.interpreters.cpython.trim import read_omissions
+from builder.interpreters.folder import REQUIRED
 from builder.plan.keys import Materials
 from builder.platform import Platform
 from builder.product import Product
@@ -25,12 +26,7 @@ def rules() -> Mapping[str, Any]:
     """Modules of wheels link to Python's symbols; mathematics is glibc's, which everybody else has."""
     return {
         "exports": ["Py*", "_Py*"],
-        "required": {
-            "__memcpy_chk": "fortified memory functions",
-            "__vsnprintf_chk": "fortified formatting",
-            "memcpy": "the fastest one for the processor at hand",
-            "exp": "the mathematics that everybody else has",
-        },
+        "required": REQUIRED,
     }
 
 

@@ -1,14 +1,14 @@
 """What stands in a CPython product's folder, read and checked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from builder.errors import BadProduct
 from builder.flags import Flag
+from builder.interpreters.folder import Parts, own_flags, read_parts
 from builder.plan.keys import Materials
 from builder.platform import Platform
-from builder.product import FILE, Product
+from builder.product import Product
 
 FILES = ("configure.toml", "modules.toml", "omissions.toml", "regrtest.toml")
 
@@ -17,15 +17,6 @@ ABI_FLAGS = {
     "t": (Flag("--disable-gil", "threads of one interpreter run Python code at the same time, each on a processor"),),
 }
 """What ``sys.abiflags`` can say → configure's options for it."""
-
-
-@dataclass(frozen=True)
-class Modules:
-    """Which of CPython's extension modules are in the interpreter, and why the others are not."""
-
-    present: tuple[str, ...]
-    absent: Mapping[str, str]
-    """Name → reason."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +48,9 @@ def executable_of(product: Product) -> str:
     return f"python{product.series}{abi_flags_of(product)}"
 
 
-def read_modules(product: Product, files: Materials) -> Modules:
-    """The lists of ``modules.toml``; `BadProduct` if a module is in both or an absent one has no reason."""
-    path = product.file("modules.toml")
-    data = files.toml(path)
-    modules = Modules(tuple(data["present"]), dict(data["absent"]))
-    both = set(modules.present) & set(modules.absent)
-    if both or not all(modules.absent.values()):
-        why = f"In both lists: {sorted(both)}; every absent module needs a reason."
-        raise BadProduct(f"{path} contradicts itself.", why, "Correct the file.")
-    return modules
+def read_modules(product: Product, files: Materials) -> Parts:
+    """Which of CPython's extension modules are in the interpreter."""
+    return read_parts(product, "modules.toml", files)
 
 
 def read_configure(product: Product, platform: Platform, files: Materials) -> Configure:
@@ -78,15 +62,5 @@ def read_configure(product: Product, platform: Platform, files: Materials) -> Co
     data = files.toml(product.file("configure.toml"))
     absent = {f"py_cv_module_{name}": "n/a" for name in read_modules(product, files).absent}
     answers = {**data["answers"], **data["machine"][platform.cpu.machine], **absent}
-    options, environment = (_own_flags(product, data.get(name, ()), files) for name in ("options", "environment"))
+    options, environment = (own_flags(product, data.get(name, ()), files) for name in ("options", "environment"))
     return Configure(answers, ABI_FLAGS[abi_flags_of(product)] + options, environment)
-
-
-def _own_flags(product: Product, entries: Iterable[Mapping[str, Any]], files: Materials) -> tuple[Flag, ...]:
-    """Those of a list's entries that are for the product's variant; without ``variants``, one is for all."""
-    known = files.toml(product.file(FILE))["variants"]
-    if unknown := {name for entry in entries for name in entry.get("variants", ()) if name not in known}:
-        why = f"{product.file('configure.toml')} has entries for {', '.join(sorted(unknown))}."
-        raise BadProduct(f"{product.folder} has no such variant.", why, f"It has {', '.join(known)}: correct the file.")
-    own = (entry for entry in entries if product.variant in entry.get("variants", known))
-    return tuple(Flag(entry["text"], entry["why"]) for entry in own)

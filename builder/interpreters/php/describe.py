@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from builder.interpreters.folder import REQUIRED
 from builder.interpreters.php import recipe
 from builder.interpreters.php.product import read_extensions
 from builder.plan.keys import Materials
@@ -48,12 +49,7 @@ def rules() -> Mapping[str, Any]:
     """Extensions link to PHP's symbols; mathematics is glibc's, which everybody else has."""
     return {
         "exports": EXPORTS.split(),
-        "required": {
-            "__memcpy_chk": "fortified memory functions",
-            "__vsnprintf_chk": "fortified formatting",
-            "memcpy": "the fastest one for the processor at hand",
-            "exp": "the mathematics that everybody else has",
-        },
+        "required": REQUIRED,
     }
 
 
