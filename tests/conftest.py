@@ -16,6 +16,8 @@ from builder.errors import BuildError
 from tests.builds.build_cache import BuildCache, Reference, make_build_cache
 from tools.support.product import NAME, PLATFORM, PRODUCT, ROOT, Layer, runner
 
+pytest.register_assert_rewrite("tests.runtime.protocol")  # it has tests, and no test module's name
+
 ARCH = PLATFORM.cpu.lambda_name
 
 
