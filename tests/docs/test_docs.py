@@ -11,10 +11,9 @@ from builder import ROOT
 from tools.docs import manifest
 from tools.docs.__main__ import pages
 from tools.docs.commands import PARSERS, sessions
+from tools.docs.site import found
 
-PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")], key=lambda path: path.as_posix()
-)
+PAGES = [ROOT / path for path in found()]
 SESSIONS = {session.name for session in sessions(ROOT / "noxfile.py")}
 PASSED_ON = {"regrtest"}
 """Sessions that pass what they do not know to something else."""

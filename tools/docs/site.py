@@ -13,7 +13,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from builder import ROOT
+
 PAGES = ("*.md", "docs/**/*.md", "examples/README.md")
 LINK = re.compile(r"\[[^]]*\]\((?![a-z]+:|#)([^)\s#]+)")
 """A link to a file."""
